@@ -1,0 +1,1 @@
+"""From published weights and PyTorch nets to ONNX files and engines."""

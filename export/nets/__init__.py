@@ -1,0 +1,1 @@
+"""PyTorch networks, in clip and in step form."""

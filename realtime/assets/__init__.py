@@ -1,0 +1,1 @@
+"""The sample clip with its exact ground truth."""

@@ -1,0 +1,1 @@
+"""Inference engines: one protocol, one file a back end."""

@@ -1,0 +1,151 @@
+"""What a model is: a JSON file beside its ONNX that says how to feed it, how to read it, and whose it is."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from realtime.errors import ManifestError, ModelError
+from realtime.skeleton import SKELETONS
+
+Role = Literal["detector", "estimator", "lifter"]
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TensorInfo:
+    """A tensor as the manifest states it. shape: -1 where the size is free (the batch)."""
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInput:
+    """How an image is fed: `value = pixel * scale + offset` per channel, in this order and layout."""
+
+    tensor: str
+    width: int
+    height: int
+    layout: Literal["NHWC", "NCHW"] = "NHWC"
+    colour: Literal["RGB", "BGR"] = "RGB"
+    scale: float = 1.0 / 255.0
+    offset: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StateTensor:
+    """One piece of temporal state: the output of a step is the input of the next. Zeros at the start."""
+
+    input: str
+    output: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A model: what it does, its tensors, and where it came from.
+
+    decoder: the name in `realtime.decode` that reads its outputs (image nets).
+    skeleton: joint set of its keypoints (estimators) or its poses (lifters).
+    receptive_field: frames that can influence an output. delay: frames an output lags its newest input.
+    sha256: of the ONNX file. origin: where the weights came from, in words.
+    """
+
+    name: str
+    role: Role
+    file: str
+    sha256: str
+    licence: str
+    origin: str
+    inputs: Mapping[str, TensorInfo]
+    outputs: Mapping[str, TensorInfo]
+    image: ImageInput | None = None
+    decoder: str = ""
+    skeleton: str = ""
+    state: tuple[StateTensor, ...] = ()
+    receptive_field: int = 1
+    delay: int = 0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    directory: Path = field(default=Path(), compare=False)
+
+    @property
+    def path(self) -> Path:
+        """The ONNX file."""
+        return self.directory / self.file
+
+    def to_json(self) -> str:
+        """The manifest as text, without the folder it lies in."""
+        node = dataclasses.asdict(self)
+        del node["directory"]
+        return json.dumps({"version": VERSION} | node, indent=2) + "\n"
+
+    def check_file(self) -> Path:
+        """The ONNX file, if it is there and is the one named. Raises ModelError otherwise."""
+        if not self.path.is_file():
+            raise ModelError(f"{self.path} is missing: fetch or export the model {self.name} again")
+        if sha256_of(self.path) != self.sha256:
+            raise ModelError(
+                f"{self.path} is not the file its manifest names (SHA-256 differs): "
+                f"delete {self.directory} and fetch or export {self.name} again"
+            )
+        return self.path
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load_manifest(path: Path) -> Manifest:
+    """Read and check a manifest. Raises ManifestError naming what is wrong."""
+    try:
+        node = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ManifestError(f"cannot read manifest {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ManifestError(f"{path} is not a model manifest: not JSON ({error})") from error
+    try:
+        return _from_node(node, path.parent)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ManifestError(f"{path} is not a model manifest: {type(error).__name__}: {error}") from error
+
+
+def _from_node(node: dict[str, Any], directory: Path) -> Manifest:
+    node = dict(node)
+    if node.pop("version") != VERSION:
+        raise ValueError(f"this version of the program reads manifests of version {VERSION}")
+    if node["role"] not in get_args(Role):
+        raise ValueError(f"role must be one of {', '.join(get_args(Role))}")
+    if Path(node["file"]).name != node["file"]:
+        raise ValueError("file must be a plain file name beside the manifest")
+    if node.get("skeleton") and node["skeleton"] not in SKELETONS:
+        raise ValueError(f"unknown skeleton {node['skeleton']!r}; known: {', '.join(SKELETONS)}")
+    for side in ("inputs", "outputs"):
+        node[side] = {
+            name: TensorInfo(tuple(int(n) for n in info["shape"]), str(info["dtype"]))
+            for name, info in node[side].items()
+        }
+    node["image"] = ImageInput(**node["image"]) if node.get("image") else None
+    node["state"] = tuple(
+        StateTensor(s["input"], s["output"], tuple(int(n) for n in s["shape"])) for s in node.get("state", ())
+    )
+    manifest = Manifest(**node, directory=directory)
+    _check_tensors(manifest)
+    return manifest
+
+
+def _check_tensors(manifest: Manifest) -> None:
+    if manifest.role in ("detector", "estimator") and (manifest.image is None or not manifest.decoder):
+        raise ValueError(f"a {manifest.role} needs an image section and a decoder")
+    if manifest.image is not None and manifest.image.tensor not in manifest.inputs:
+        raise ValueError(f"the image tensor {manifest.image.tensor!r} is not among the inputs")
+    for state in manifest.state:
+        if state.input not in manifest.inputs or state.output not in manifest.outputs:
+            raise ValueError(f"state {state.input!r} -> {state.output!r} is not among the tensors")

@@ -1,0 +1,1 @@
+"""Manifests, and the lifters trained in this project (small ONNX files)."""

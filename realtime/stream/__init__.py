@@ -1,0 +1,1 @@
+"""The threaded frame pipeline: sources, rings, workers, stages, ledger, sinks."""

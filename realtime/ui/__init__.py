@@ -1,0 +1,1 @@
+"""The live window. It only reads the latest result."""

@@ -1,0 +1,1 @@
+"""Motion, virtual cameras, error models, training, rendering and evaluation."""

@@ -119,7 +119,7 @@ class Intrinsics:
         step = 1e-6
         for _ in range(_NEWTON_STEPS):
             # One call distorts the points and their two neighbours, for the Jacobian.
-            probes = np.stack([rays, rays + [step, 0.0], rays + [0.0, step]])
+            probes = rays + np.array([[[0.0, 0.0]], [[step, 0.0]], [[0.0, step]]])
             values = self._distort(probes)
             residual = flat.reshape(-1, 2) - values[0]
             if np.abs(residual).max() < _NEWTON_STOP:

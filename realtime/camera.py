@@ -193,7 +193,7 @@ def load_intrinsics(path: Path) -> Intrinsics:
         if text.lstrip().startswith(("%YAML", "<?xml", "{")):
             return _from_file_storage(text)
         return _from_camera_info(yaml.safe_load(text))
-    except (KeyError, TypeError, ValueError, IndexError, cv2.error, yaml.YAMLError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, SystemError, cv2.error, yaml.YAMLError) as error:
         raise CameraFileError(
             f"{path} is not a camera file ({type(error).__name__}: {error}); expected a ROS camera_info "
             "YAML with image_width, image_height, camera_matrix and distortion_coefficients"

@@ -1,0 +1,150 @@
+"""`realtime-demo`: a video or a webcam in, absolute 3D people out, live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from realtime.commands.options import pipeline_options, to_options
+from realtime.commands.shell import run
+from realtime.sample import TruthSink
+from realtime.stream.assemble import Assembly, assemble, find_intrinsics, find_source
+from realtime.stream.pipeline import Pipeline
+from realtime.stream.sinks import RecordSink, Sink, check_writable
+from realtime.stream.source import Source
+from realtime.stream.video import VideoSink
+from realtime.types import Result
+
+_EXAMPLES = """
+\b
+Examples:
+  realtime-demo                                     camera 0, or the sample clip, in a window
+  realtime-demo --source walk.mp4 --headless --record walk.jsonl --video walk_3d.mp4
+  realtime-demo --source 0 --intrinsics camera.yaml --height 1.78
+  realtime-demo --source rtsp://192.0.2.7/stream --people 3
+"""
+
+
+@dataclass(slots=True)
+class CountSink:
+    """Counts results, and those with a person in them."""
+
+    frames: int = 0
+    with_person: int = 0
+
+    def write(self, result: Result) -> None:
+        """Count one result."""
+        self.frames += 1
+        self.with_person += bool(result.people)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+@click.command(epilog=_EXAMPLES)
+@pipeline_options
+@click.option("--headless", is_flag=True, help="No window: a progress bar instead.")
+@click.option(
+    "--record", type=click.Path(path_type=Path), metavar="OUT.jsonl", help="Write one JSON line a frame."
+)
+@click.option(
+    "--video",
+    type=click.Path(path_type=Path),
+    metavar="OUT.mp4",
+    help="Write the overlay beside the 3D skeleton.",
+)
+def demo(headless: bool, record: Path | None, video: Path | None, **given: Any) -> None:
+    """Show people in 3D, in metres, in camera space, with the delay shown."""
+    options = to_options(given)
+    for path in (record, video):
+        if path is not None:
+            check_writable(path)
+    source, is_sample = find_source(given["source"])
+    try:
+        if given["source"] is None:
+            click.echo(f"source: {'the sample clip (no camera found)' if is_sample else source.info.name}")
+        assembly = assemble(options, find_intrinsics(options, source.info, is_sample))
+    except BaseException:
+        source.close()
+        raise
+    count, truth = CountSink(), TruthSink() if is_sample else None
+    sinks = [*_outputs(record, video, source, assembly), count, *([truth] if truth else [])]
+    pipeline = Pipeline(source, assembly.perception, sinks, given["frames"])
+    try:
+        if headless or not _window_can_open():
+            _run_headless(pipeline, source, given["frames"])
+        else:
+            _run_window(pipeline, assembly)
+    finally:
+        pipeline.stop()
+    _report(pipeline, assembly, count, truth, [p for p in (record, video) if p is not None])
+
+
+def _outputs(record: Path | None, video: Path | None, source: Source, assembly: Assembly) -> list[Sink]:
+    sinks: list[Sink] = []
+    if record is not None:
+        sinks.append(RecordSink(record, assembly.header()))
+    if video is not None:
+        sinks.append(VideoSink(video, source.info.fps, assembly.intrinsics))
+    return sinks
+
+
+def _window_can_open() -> bool:
+    from realtime.ui.app import display_available
+
+    reason = display_available()
+    if reason is not None:
+        click.echo(f"running headless: {reason}")
+    return reason is None
+
+
+def _run_headless(pipeline: Pipeline, source: Source, frames: int | None) -> None:
+    total = min(filter(None, (source.info.frames, frames)), default=None)
+    pipeline.start()
+    with tqdm(total=total, unit="frame", disable=None) as bar:
+        ended = False
+        while not ended:
+            ended = pipeline.wait(timeout_s=0.2)
+            snapshot = pipeline.snapshot()
+            bar.set_postfix_str(f"p50 {snapshot.stages['total'].p50_ms:.1f} ms", refresh=False)
+            bar.update(snapshot.frames - bar.n)
+
+
+def _run_window(pipeline: Pipeline, assembly: Assembly) -> None:
+    from realtime.ui.app import run_window
+
+    pipeline.start()
+    run_window(pipeline, assembly)
+    pipeline.stop()
+    if pipeline.finished and pipeline.error is not None:
+        pipeline.wait()
+
+
+def _report(
+    pipeline: Pipeline, assembly: Assembly, count: CountSink, truth: TruthSink | None, outputs: list[Path]
+) -> None:
+    snapshot = pipeline.snapshot()
+    camera, detector = assembly.intrinsics, assembly.models[0]
+    click.echo(f"{count.frames} frames, {count.with_person} with a person; {snapshot.fps:.0f} frames/s")
+    stages = ", ".join(f"{name} {p.p50_ms:.1f}" for name, p in snapshot.stages.items())
+    click.echo(f"age at result, p50 ms: {stages} ({detector.engine.backend} {detector.engine.precision})")
+    click.echo(f"camera: {camera.source}, {camera.fov_deg:.0f} degrees across the longer side")
+    for reason, frames in snapshot.drops.items():
+        click.echo(f"dropped {frames} frames: {reason}")
+    if truth is not None:
+        click.echo(str(truth.error()))
+    for path in outputs:
+        click.echo(f"wrote {path.resolve()}" if path.exists() else f"nothing to write to {path}")
+
+
+def main() -> None:
+    """Entry point."""
+    run(demo)
+
+
+if __name__ == "__main__":
+    main()

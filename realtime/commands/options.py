@@ -1,0 +1,86 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from realtime.engines.open import Choice
+from realtime.models.catalogue import BLAZEPOSE, DEFAULT_LIFTER, lifter_names
+from realtime.stream.assemble import Options
+
+_OPTIONS = (
+    click.option(
+        "--source",
+        metavar="S",
+        help="Camera index, video file, folder of images, rtsp:// or http(s):// address, or `sample`. "
+        "Without it: camera 0 if there is one, else the sample clip.",
+    ),
+    click.option(
+        "--frames", type=click.IntRange(min=1), metavar="N", help="Stop after N frames.", default=None
+    ),
+    click.option(
+        "--intrinsics",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Camera file (ROS camera_info YAML, or OpenCV FileStorage).",
+    ),
+    click.option(
+        "--fov",
+        "fov_deg",
+        type=click.FloatRange(5, 170),
+        metavar="DEG",
+        help="Field of view across the longer image side, if there is no camera file. Assumed: 60.",
+    ),
+    click.option(
+        "--height",
+        "stature_m",
+        type=click.FloatRange(0.5, 2.6),
+        metavar="M",
+        help="Body height in metres: fixes the scale, which one camera cannot see.",
+    ),
+    click.option(
+        "--lifter",
+        default=DEFAULT_LIFTER,
+        show_default=True,
+        metavar="NAME",
+        help=f"2D to 3D net: {', '.join(lifter_names())}, or the path of a manifest.",
+    ),
+    click.option(
+        "--models",
+        default=BLAZEPOSE,
+        show_default=True,
+        metavar="NAME",
+        help="Image nets: blazepose, own, or the path of an estimator's manifest.",
+    ),
+    click.option(
+        "--engine",
+        type=click.Choice(get_args(Choice)),
+        default="auto",
+        show_default=True,
+        help="Inference back end.",
+    ),
+    click.option(
+        "--people",
+        type=click.IntRange(1, 16),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="People to follow at most.",
+    ),
+)
+
+
+def pipeline_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command every option that says what to run the pipeline on, and how."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def to_options(given: dict[str, Any]) -> Options:
+    """The pipeline's part of a command's parameters."""
+    return Options(**{name: given[name] for name in Options.__dataclass_fields__})

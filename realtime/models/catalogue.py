@@ -1,0 +1,94 @@
+"""Which models there are, by name, and where they lie; what is missing is fetched by a child process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+
+from realtime.cache import model_dir
+from realtime.errors import FetchError, ManifestError, UsageError
+from realtime.manifest import Manifest, load_manifest
+
+DEFAULT_LIFTER = "causal-tcn"
+BLAZEPOSE = "blazepose"
+
+
+def lifter_names() -> tuple[str, ...]:
+    """The lifters shipped with the program."""
+    return tuple(sorted(p.stem for p in _shipped().glob("*.json")))
+
+
+def lifter(name: str) -> Manifest:
+    """A shipped lifter by name, or any by the path of its manifest. Raises UsageError or ManifestError."""
+    if name in lifter_names():
+        return load_manifest(_shipped() / f"{name}.json")
+    if not name.endswith(".json"):
+        raise UsageError(
+            f"there is no lifter {name!r}: choose {', '.join(lifter_names())} or a manifest.json"
+        )
+    manifest = load_manifest(Path(name))
+    if manifest.role != "lifter":
+        raise ManifestError(f"{name} describes a {manifest.role}, not a lifter")
+    return manifest
+
+
+def image_models(name: str) -> tuple[Manifest, Manifest]:
+    """The detector and the 2D net that `--models` means; BlazePose's are fetched if they are not here."""
+    if name == "own":
+        raise UsageError(
+            "this version ships no image networks of its own yet: use --models blazepose, or a manifest"
+        )
+    if name == BLAZEPOSE:
+        return _blazepose("detector"), _blazepose("landmark")
+    estimator = load_manifest(Path(name))
+    if estimator.role != "estimator":
+        raise ManifestError(f"{name} describes a {estimator.role}, not an estimator (a 2D keypoint net)")
+    return _blazepose("detector"), estimator
+
+
+def _shipped() -> Path:
+    return Path(str(resources.files("realtime.models")))
+
+
+def _blazepose(part: str) -> Manifest:
+    path = model_dir(BLAZEPOSE) / f"{part}.json"
+    if not path.is_file():
+        _fetch(BLAZEPOSE)
+    return load_manifest(path)
+
+
+def _fetch(name: str) -> None:
+    """Run `realtime-export fetch` in a process of its own, with its progress shown on stderr.
+
+    Fetching and converting need packages that the runtime never imports. Raises FetchError with the
+    child's own message.
+    """
+    command = [sys.executable, "-m", "export.cli", "fetch", name]
+    message = ""
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stderr is not None
+        try:
+            for line in iter(lambda: _read_segment(child.stderr), b""):
+                if line.startswith(b"error: "):
+                    message = line.decode(errors="replace").removeprefix("error: ").strip()
+                else:
+                    sys.stderr.write(line.decode(errors="replace"))
+                    sys.stderr.flush()
+        except BaseException:
+            child.terminate()
+            raise
+    if child.returncode:
+        raise FetchError(message or f"fetching {name} failed: run `realtime-export fetch {name}` to see why")
+
+
+def _read_segment(stream: object) -> bytes:
+    """Bytes up to and with the next newline or carriage return; progress bars end lines with the latter."""
+    read = stream.read  # type: ignore[attr-defined]
+    segment = bytearray()
+    while byte := read(1):
+        segment += byte
+        if byte in b"\r\n":
+            break
+    return bytes(segment)

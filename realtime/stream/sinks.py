@@ -1,0 +1,141 @@
+"""Where results go besides the window: the record file, the overlay video."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+from realtime.camera import Intrinsics
+from realtime.errors import RecordError
+from realtime.manifest import Manifest
+from realtime.skeleton import H36M17
+from realtime.types import FloatArray, Person, Result
+
+RECORD_VERSION = 1
+
+
+class Sink(Protocol):
+    """Takes every result, in order, on one thread. `close` is called once, also after a failure."""
+
+    def write(self, result: Result) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def header_line(
+    intrinsics: Intrinsics, models: Sequence[tuple[Manifest, str, str]], lag_frames: int = 0
+) -> str:
+    """The first line of a record. models: (manifest, backend, precision) of each net in use."""
+    camera = {
+        "fx": intrinsics.fx,
+        "fy": intrinsics.fy,
+        "cx": intrinsics.cx,
+        "cy": intrinsics.cy,
+        "distortion": list(intrinsics.distortion),
+        "width": intrinsics.width,
+        "height": intrinsics.height,
+        "source": intrinsics.source,
+    }
+    nets = [
+        {
+            "name": manifest.name,
+            "role": manifest.role,
+            "backend": backend,
+            "precision": precision,
+            "sha256": manifest.sha256,
+            "licence": manifest.licence,
+        }
+        for manifest, backend, precision in models
+    ]
+    header = {
+        "version": RECORD_VERSION,
+        "skeleton": list(H36M17.joints),
+        "intrinsics": camera,
+        "models": nets,
+        "lag_frames": lag_frames,
+    }
+    return _line({"header": header})
+
+
+def result_line(result: Result) -> str:
+    """One result as a line of a record."""
+    return _line(
+        {
+            "frame": result.frame.index,
+            "captured_ns": result.frame.captured_ns,
+            "people": [_person(person) for person in result.people],
+            "age_ms": {stage: round(ms, 3) for stage, ms in result.age_ms.items()},
+            "dropped": result.dropped,
+        }
+    )
+
+
+def _person(person: Person) -> dict[str, Any]:
+    return {
+        "id": person.id,
+        "box": _rounded(person.box_px, 2),
+        "keypoints_px": _rounded(person.keypoints_px, 3),
+        "pose_m": _rounded(person.pose.absolute_m, 5),
+        "root_m": _rounded(person.pose.root_m, 5),
+        "root_sigma_m": round(person.pose.root_sigma_m, 5),
+        "score": round(person.score, 4),
+    }
+
+
+def _rounded(values: FloatArray, digits: int) -> Any:
+    return values.astype("float64").round(digits).tolist()
+
+
+def _line(node: dict[str, Any]) -> str:
+    return json.dumps(node, separators=(",", ":"), allow_nan=False) + "\n"
+
+
+class RecordSink:
+    """Writes a JSON-lines record, one flushed line a result, so that a cut leaves whole lines.
+
+    The file is created by the first line, so a source that never delivers leaves none behind; that it
+    can be created is checked here. Raises RecordError when it cannot be written.
+    """
+
+    def __init__(self, path: Path, header: str) -> None:
+        check_writable(path)
+        self._path = path
+        self._header = header
+        self._file: TextIO | None = None
+
+    def write(self, result: Result) -> None:
+        """Append one result."""
+        try:
+            if self._file is None:
+                self._file = self._path.open("w", encoding="utf-8")
+                self._file.write(self._header)
+            self._file.write(result_line(result))
+            self._file.flush()
+        except OSError as error:
+            with contextlib.suppress(OSError):  # closing flushes, and fails again
+                self.close()
+            self._file = None
+            raise RecordError(f"cannot write {self._path}: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def check_writable(path: Path) -> None:
+    """Raise RecordError unless a file can be created or replaced at `path`; changes nothing."""
+    if path.is_dir():
+        raise RecordError(f"cannot write {path}: it is a folder; name a file")
+    existed = path.exists()
+    try:
+        with path.open("ab"):
+            pass
+        if not existed:
+            path.unlink()
+    except OSError as error:
+        raise RecordError(f"cannot write {path}: {error.strerror}; choose another place") from error

@@ -1,0 +1,157 @@
+"""Stand-ins for cameras, clocks, networks and disks. Nothing here sleeps or opens a device."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from realtime.engines.base import TensorSpec, check_feeds
+from realtime.stream.source import SourceInfo
+from realtime.types import Array, FloatArray, Frame, Person, Pose3D, Result
+
+
+class FakeClock:
+    """A clock that moves only when told, or by a fixed step at every reading."""
+
+    def __init__(self, step_ns: int = 0) -> None:
+        self.now_ns = 0
+        self._step_ns = step_ns
+
+    def __call__(self) -> int:
+        self.now_ns += self._step_ns
+        return self.now_ns
+
+
+def frame(index: int = 0, width: int = 64, height: int = 48, captured_ns: int = 0) -> Frame:
+    """A grey frame whose brightness tells its index."""
+    image = np.full((height, width, 3), index % 256, np.uint8)
+    return Frame(image, index, captured_ns, index / 30)
+
+
+def person(
+    pose_m: FloatArray | None = None, root_m: Sequence[float] = (0, 0, 3), identity: int = 0
+) -> Person:
+    """A person, standing by default."""
+    relative_m = standing_pose() if pose_m is None else pose_m
+    keypoints_px = np.concatenate([relative_m[:, :2] * 100 + 200, np.ones((17, 1))], axis=1)
+    pose = Pose3D(relative_m, np.array(root_m, np.float32), 0.1)
+    return Person(identity, np.array([0, 0, 10, 20], np.float32), keypoints_px.astype(np.float32), pose, 0.9)
+
+
+def standing_pose() -> FloatArray:
+    """(17, 3) a plausible adult facing the camera, pelvis at the origin, y down, metres."""
+    right = [(-0.1, 0, 0), (-0.1, 0.42, 0), (-0.1, 0.84, 0)]
+    left = [(0.1, 0, 0), (0.1, 0.42, 0), (0.1, 0.84, 0)]
+    spine = [(0, -0.33, 0), (0, -0.45, 0), (0, -0.6, 0), (0, -0.7, 0)]
+    left_arm = [(0.18, -0.5, 0), (0.2, -0.22, 0), (0.2, 0.02, 0)]
+    right_arm = [(-0.18, -0.5, 0), (-0.2, -0.22, 0), (-0.2, 0.02, 0)]
+    return np.array([(0, 0, 0), *right, *left, *spine, *left_arm, *right_arm], np.float32)
+
+
+class FakeSource:
+    """Gives `count` frames; `error` is raised instead of the end. With `gate`, each read waits for it.
+
+    `read_ahead` tells how many frames have been given.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        live: bool = False,
+        error: Exception | None = None,
+        gate: threading.Semaphore | None = None,
+    ) -> None:
+        self.info = SourceInfo("fake", 64, 48, 30.0, 0 if live else count, live)
+        self.read_ahead = 0
+        self.closed = threading.Event()
+        self.ended = threading.Event()
+        self._count = count
+        self._error = error
+        self._gate = gate
+
+    def read(self) -> Frame | None:
+        if self._gate is not None:
+            self._gate.acquire()
+        if self.read_ahead >= self._count or self.closed.is_set():
+            self.ended.set()
+            if self._error is not None:
+                raise self._error
+            return None
+        self.read_ahead += 1
+        return frame(self.read_ahead - 1)
+
+    def close(self) -> None:
+        self.closed.set()
+        if self._gate is not None:
+            self._gate.release()
+
+
+class FakePerception:
+    """Finds one standing person in every frame; fails at frame `fail_at`; waits for `gate` each time."""
+
+    def __init__(self, fail_at: int | None = None, gate: threading.Semaphore | None = None) -> None:
+        self.seen: list[int] = []
+        self.closed = threading.Event()
+        self.entered = threading.Semaphore(0)
+        self._fail_at = fail_at
+        self._gate = gate
+
+    def process(self, frame: Frame) -> Result:
+        self.entered.release()
+        if self._gate is not None:
+            self._gate.acquire()
+        if frame.index == self._fail_at:
+            raise ZeroDivisionError("fake network failed")
+        self.seen.append(frame.index)
+        ages = {"capture": 1.0, "detect": 0.0, "estimate": 4.0, "lift": 0.5, "total": 5.5}
+        return Result(frame, (person(),), ages)
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+class CollectSink:
+    """Keeps every result; fails at the n-th if told."""
+
+    def __init__(self, fail_at: int | None = None, error: Exception | None = None) -> None:
+        self.results: list[Result] = []
+        self.closed = 0
+        self._fail_at = fail_at
+        self._error = error or OSError("fake disk full")
+
+    def write(self, result: Result) -> None:
+        if len(self.results) == self._fail_at:
+            raise self._error
+        self.results.append(result)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class FakeEngine:
+    """An engine whose network is a Python function."""
+
+    backend = "fake"
+    precision = "fp32"
+
+    def __init__(
+        self,
+        inputs: Mapping[str, tuple[int | None, ...]],
+        outputs: Mapping[str, tuple[int | None, ...]],
+        function: Callable[[Mapping[str, Array]], Mapping[str, Array]],
+    ) -> None:
+        self.inputs = {name: TensorSpec(shape, np.dtype(np.float32)) for name, shape in inputs.items()}
+        self.outputs = {name: TensorSpec(shape, np.dtype(np.float32)) for name, shape in outputs.items()}
+        self.calls = 0
+        self.closed = False
+        self._function = function
+
+    def infer(self, feeds: Mapping[str, Array]) -> Mapping[str, Array]:
+        check_feeds(self.inputs, feeds)
+        self.calls += 1
+        return self._function(feeds)
+
+    def close(self) -> None:
+        self.closed = True

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from realtime.errors import PipelineError, SourceLostError
+from realtime.stream.pipeline import NEWER_CAME, Pipeline
+from tests.fakes import CollectSink, FakePerception, FakeSource
+
+TIMEOUT_S = 10.0
+
+
+def test_every_frame_of_a_file_comes_out_once_in_order() -> None:
+    source, perception, sinks = FakeSource(50), FakePerception(), [CollectSink(), CollectSink()]
+    pipeline = Pipeline(source, perception, sinks)
+    pipeline.start()
+    assert pipeline.wait(TIMEOUT_S)
+    for sink in sinks:
+        assert [r.frame.index for r in sink.results] == list(range(50))
+        assert sum(r.dropped for r in sink.results) == 0
+        assert sink.closed == 1
+    assert pipeline.stop()
+    assert source.closed.is_set()
+    assert perception.closed.is_set()
+    assert pipeline.snapshot().frames == 50
+    assert pipeline.snapshot().drops == {}
+    latest = pipeline.latest()
+    assert latest is not None
+    assert latest.frame.index == 49
+
+
+def test_a_slow_reader_of_a_camera_gets_the_newest_frame_and_counts_the_rest() -> None:
+    gate = threading.Semaphore(0)
+    perception, sink = FakePerception(gate=gate), CollectSink()
+    source = FakeSource(20, live=True, error=SourceLostError("unplugged"))
+    pipeline = Pipeline(source, perception, [sink])
+    pipeline.start()
+    assert source.ended.wait(TIMEOUT_S)  # the camera has given all 20 while perception holds one
+    gate.release(20)
+    with pytest.raises(SourceLostError, match="unplugged"):
+        pipeline.wait(TIMEOUT_S)
+    indices = [r.frame.index for r in sink.results]
+    assert indices[-1] == 19
+    assert len(indices) <= 2
+    assert sum(r.dropped for r in sink.results) == 20 - len(indices)
+    assert pipeline.snapshot().drops == {NEWER_CAME: 20 - len(indices)}
+
+
+def test_frames_limits_the_results_and_frees_the_source() -> None:
+    source, sink = FakeSource(1_000_000), CollectSink()
+    pipeline = Pipeline(source, FakePerception(), [sink], frames=7)
+    pipeline.start()
+    assert pipeline.wait(TIMEOUT_S)
+    assert pipeline.stop(TIMEOUT_S)
+    assert [r.frame.index for r in sink.results] == list(range(7))
+    assert source.closed.is_set()
+    assert source.read_ahead < 30
+
+
+def test_a_source_that_is_lost_delivers_what_it_gave_then_its_error() -> None:
+    sink = CollectSink()
+    pipeline = Pipeline(FakeSource(9, error=SourceLostError("cut short")), FakePerception(), [sink])
+    pipeline.start()
+    with pytest.raises(SourceLostError, match="cut short"):
+        pipeline.wait(TIMEOUT_S)
+    assert [r.frame.index for r in sink.results] == list(range(9))
+
+
+def test_a_failing_worker_stops_everything_and_its_cause_reaches_the_caller() -> None:
+    source, sink = FakeSource(1_000_000), CollectSink()
+    perception = FakePerception(fail_at=5)
+    pipeline = Pipeline(source, perception, [sink])
+    pipeline.start()
+    with pytest.raises(PipelineError, match="fake network failed") as caught:
+        pipeline.wait(TIMEOUT_S)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert pipeline.stop(TIMEOUT_S)
+    assert [r.frame.index for r in sink.results] == list(range(5))
+    assert source.closed.is_set()
+    assert perception.closed.is_set()
+    assert sink.closed == 1
+
+
+def test_a_failing_sink_stops_the_pipeline_and_closes_the_others() -> None:
+    bad, good, source = CollectSink(fail_at=3), CollectSink(), FakeSource(1_000_000)
+    pipeline = Pipeline(source, FakePerception(), [bad, good])
+    pipeline.start()
+    with pytest.raises(PipelineError, match="fake disk full"):
+        pipeline.wait(TIMEOUT_S)
+    assert pipeline.stop(TIMEOUT_S)
+    assert bad.closed == 1
+    assert good.closed == 1
+    assert source.closed.is_set()
+
+
+def test_stop_ends_a_running_pipeline_and_keeps_finished_results() -> None:
+    perception, sink = FakePerception(), CollectSink()
+    pipeline = Pipeline(FakeSource(10_000_000), perception, [sink])
+    pipeline.start()
+    for _ in range(20):
+        assert perception.entered.acquire(timeout=TIMEOUT_S)
+    assert pipeline.stop(TIMEOUT_S)
+    assert pipeline.finished
+    assert pipeline.error is None
+    assert [r.frame.index for r in sink.results] == perception.seen
+
+
+def test_stop_does_not_wait_for_a_source_stuck_in_its_driver() -> None:
+    gate = threading.Semaphore(3)
+    source, perception = FakeSource(100, live=True, gate=gate), FakePerception()
+    pipeline = Pipeline(source, perception, [CollectSink()])
+    pipeline.start()
+    assert perception.entered.acquire(timeout=TIMEOUT_S)
+    assert not pipeline.stop(timeout_s=0.2)
+    assert pipeline.finished
+    gate.release(10)
+
+
+def test_stop_before_start_frees_everything() -> None:
+    source, perception, sink = FakeSource(3), FakePerception(), CollectSink()
+    pipeline = Pipeline(source, perception, [sink])
+    assert pipeline.stop()
+    assert source.closed.is_set()
+    assert perception.closed.is_set()
+    assert sink.closed == 1
+
+
+def test_many_starts_and_stops_leave_no_threads() -> None:
+    before = threading.active_count()
+    for _ in range(50):
+        pipeline = Pipeline(FakeSource(100), FakePerception(), [CollectSink()])
+        pipeline.start()
+        assert pipeline.stop(TIMEOUT_S)
+    assert threading.active_count() == before
+
+
+def test_wait_can_time_out() -> None:
+    gate = threading.Semaphore(0)
+    pipeline = Pipeline(FakeSource(3), FakePerception(gate=gate))
+    pipeline.start()
+    assert not pipeline.wait(timeout_s=0.01)
+    gate.release(3)
+    assert pipeline.wait(TIMEOUT_S)

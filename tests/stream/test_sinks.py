@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from realtime.camera import Intrinsics
+from realtime.errors import RecordError
+from realtime.manifest import Manifest
+from realtime.skeleton import H36M17
+from realtime.stream.sinks import RecordSink, check_writable, header_line
+from realtime.types import Result
+from tests.fakes import frame, person
+
+AGES = {"capture": 1.0, "detect": 0.0, "estimate": 4.1234567, "lift": 0.5, "total": 5.6}
+
+
+def header() -> str:
+    net = Manifest("net", "lifter", "f", "abc", "Apache-2.0", "", {}, {})
+    return header_line(Intrinsics.from_fov(60, 640, 480), [(net, "openvino", "fp32")])
+
+
+def test_a_record_is_what_the_contract_says(tmp_path: Path) -> None:
+    sink = RecordSink(tmp_path / "out.jsonl", header())
+    sink.write(Result(frame(3, captured_ns=42), (person(root_m=(0.5, 0, 3), identity=7),), AGES, dropped=2))
+    sink.write(Result(frame(4), (), AGES))
+    sink.close()
+    head, first, second = (json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines())
+    assert head["header"]["version"] == 1
+    assert head["header"]["skeleton"] == list(H36M17.joints)
+    assert head["header"]["intrinsics"].keys() == {
+        "fx", "fy", "cx", "cy", "distortion", "width", "height", "source",
+    }  # fmt: skip
+    assert head["header"]["models"] == [
+        {
+            "name": "net",
+            "role": "lifter",
+            "backend": "openvino",
+            "precision": "fp32",
+            "sha256": "abc",
+            "licence": "Apache-2.0",
+        }
+    ]
+    assert head["header"]["lag_frames"] == 0
+    assert (first["frame"], first["captured_ns"], first["dropped"]) == (3, 42, 2)
+    assert first["age_ms"]["estimate"] == 4.123
+    someone = first["people"][0]
+    assert someone["id"] == 7
+    assert np.shape(someone["keypoints_px"]) == (17, 3)
+    np.testing.assert_allclose(someone["pose_m"][0], someone["root_m"])
+    assert second["people"] == []
+
+
+def test_each_line_is_on_disk_when_write_returns(tmp_path: Path) -> None:
+    sink = RecordSink(tmp_path / "out.jsonl", header())
+    for n in range(3):
+        sink.write(Result(frame(n), (), AGES))
+        assert (tmp_path / "out.jsonl").read_text().count("\n") == n + 2
+    sink.close()
+
+
+def test_no_result_no_file(tmp_path: Path) -> None:
+    RecordSink(tmp_path / "out.jsonl", header()).close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_checking_changes_nothing(tmp_path: Path) -> None:
+    old = tmp_path / "old.jsonl"
+    old.write_text("kept")
+    check_writable(old)
+    check_writable(tmp_path / "new.jsonl")
+    assert old.read_text() == "kept"
+    assert [p.name for p in tmp_path.iterdir()] == ["old.jsonl"]
+
+
+def test_unwritable_places_are_named(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="No such file"):
+        check_writable(tmp_path / "none" / "out.jsonl")
+    with pytest.raises(RecordError, match="folder"):
+        check_writable(tmp_path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_reported() -> None:
+    sink = RecordSink(Path(os.devnull), header())
+    sink._path = Path("/dev/full")
+    with pytest.raises(RecordError, match="No space left"):
+        sink.write(Result(frame(0), (), AGES))
+
+
+def test_not_a_number_never_reaches_a_record(tmp_path: Path) -> None:
+    sink = RecordSink(tmp_path / "out.jsonl", header())
+    with pytest.raises(ValueError, match="JSON compliant"):
+        sink.write(Result(frame(0), (person(root_m=(0, 0, float("nan"))),), AGES))
+    sink.close()

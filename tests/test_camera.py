@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime.camera import ASSUMED_FOV_DEG, Intrinsics, load_intrinsics
+from realtime.errors import CameraFileError, UsageError
+
+LENSES = {
+    "none": ((), "plumb_bob"),
+    "barrel": ((-0.3, 0.1, 0.001, -0.001, 0.0), "plumb_bob"),
+    "pincushion": ((0.12, -0.02, 0.0, 0.002, 0.0), "plumb_bob"),
+    "rational": ((0.4, 0.1, 0.0005, 0.0002, 0.01, 0.7, 0.2, 0.02), "rational_polynomial"),
+    "fisheye": ((0.05, 0.01, -0.003, 0.001), "equidistant"),
+}
+pixels = st.tuples(st.floats(0, 1279), st.floats(0, 719))
+
+
+def camera(lens: str = "none") -> Intrinsics:
+    distortion, model = LENSES[lens]
+    return Intrinsics(900, 905, 650, 350, 1280, 720, distortion, model)
+
+
+@pytest.mark.parametrize("lens", LENSES)
+@given(point=pixels, depth_m=st.floats(0.3, 30))
+def test_unproject_then_project_returns(lens: str, point: tuple[float, float], depth_m: float) -> None:
+    px = np.array([point], np.float32)
+    points_m = camera(lens).unproject(px, np.array([depth_m], np.float32))
+    assert points_m[0, 2] == pytest.approx(depth_m)
+    np.testing.assert_allclose(camera(lens).project(points_m), px, atol=1e-3)
+
+
+@pytest.mark.parametrize("lens", LENSES)
+def test_whole_image_round_trip(lens: str) -> None:
+    grid = np.stack(np.meshgrid(np.linspace(0, 1279, 33), np.linspace(0, 719, 19)), -1).astype(np.float32)
+    rays = camera(lens).rays(grid)
+    assert rays.shape == grid.shape
+    back = camera(lens).project(np.concatenate([rays, np.ones((19, 33, 1), np.float32)], axis=-1))
+    assert np.abs(back - grid).max() < 1e-3
+
+
+def test_projection_is_opencvs() -> None:
+    points = np.random.default_rng(0).uniform((-1, -1, 2), (1, 1, 5), (50, 3))
+    intrinsics = camera("barrel")
+    expected, _ = cv2.projectPoints(
+        points, np.zeros(3), np.zeros(3), intrinsics.matrix, np.array(intrinsics.distortion)
+    )
+    np.testing.assert_allclose(intrinsics.project(points.astype(np.float32)), expected[:, 0], atol=1e-3)
+
+
+def test_points_behind_the_camera_have_no_pixel() -> None:
+    assert np.isnan(camera().project(np.array([[0.1, 0.2, -1.0]], np.float32))).all()
+
+
+def test_empty_is_fine() -> None:
+    assert camera("barrel").rays(np.zeros((0, 2), np.float32)).shape == (0, 2)
+    assert camera("barrel").project(np.zeros((0, 3), np.float32)).shape == (0, 2)
+
+
+@given(st.floats(20, 120), st.integers(64, 4000), st.integers(64, 4000))
+def test_field_of_view_spans_the_longer_side(fov_deg: float, width: int, height: int) -> None:
+    intrinsics = Intrinsics.from_fov(fov_deg, width, height)
+    assert intrinsics.fov_deg == pytest.approx(fov_deg)
+    assert max(width, height) / 2 / intrinsics.fx == pytest.approx(math.tan(math.radians(fov_deg) / 2))
+    assert intrinsics.source == "fov"
+
+
+def test_nothing_known_is_said() -> None:
+    intrinsics = Intrinsics.assumed(640, 480)
+    assert intrinsics.source == "assumed"
+    assert intrinsics.fov_deg == pytest.approx(ASSUMED_FOV_DEG)
+
+
+@pytest.mark.parametrize("fov_deg", [0, 4.9, 171, -60])
+def test_impossible_field_of_view(fov_deg: float) -> None:
+    with pytest.raises(UsageError, match="between 5 and 170"):
+        Intrinsics.from_fov(fov_deg, 640, 480)
+
+
+@pytest.mark.parametrize("lens", LENSES)
+def test_saved_camera_loads_the_same(lens: str, tmp_path: Path) -> None:
+    camera(lens).save(tmp_path / "camera.yaml")
+    assert load_intrinsics(tmp_path / "camera.yaml") == camera(lens)
+
+
+@pytest.mark.parametrize("suffix", ["yaml", "xml", "json"])
+def test_opencv_storage_is_read(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"camera.{suffix}"
+    storage = cv2.FileStorage(str(path), cv2.FILE_STORAGE_WRITE)
+    storage.write("image_width", 1280)
+    storage.write("image_height", 720)
+    storage.write("camera_matrix", camera().matrix)
+    storage.write("distortion_coefficients", np.array([LENSES["barrel"][0]]))
+    storage.release()
+    assert load_intrinsics(path) == camera("barrel")
+
+
+def test_another_resolution_of_the_same_aspect_sees_the_same_rays() -> None:
+    half = camera("barrel").scaled_to(640, 360)
+    corners = np.array([[-0.5, -0.5], [1279.5, 719.5]], np.float32)
+    np.testing.assert_allclose(
+        half.rays((corners + 0.5) / 2 - 0.5), camera("barrel").rays(corners), atol=1e-5
+    )
+
+
+def test_another_aspect_is_an_error() -> None:
+    with pytest.raises(CameraFileError, match="another aspect"):
+        camera().scaled_to(640, 480)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "just words",
+        "image_width: 640\n",
+        "%YAML:1.0\n---\nimage_width: 640\n",
+        "image_width: 640\nimage_height: 480\ncamera_matrix: {data: [1, 2, 3]}\n",
+        "image_width: 640\nimage_height: 480\ncamera_matrix: {data: [-5, 0, 1, 0, 5, 1, 0, 0, 1]}\n",
+        "image_width: 640\nimage_height: 480\ncamera_matrix: {data: [5, 0, 1, 0, .nan, 1, 0, 0, 1]}\n",
+        "image_width: 640\nimage_height: 480\ncamera_matrix: {data: [5, 0, 1, 0, 5, 1, 0, 0, 1]}\n"
+        "distortion_coefficients: {data: [1, 2, 3]}\n",
+        "image_width: 640\nimage_height: 480\ncamera_matrix: {data: [5, 0, 1, 0, 5, 1, 0, 0, 1]}\n"
+        "distortion_model: magic\ndistortion_coefficients: {data: [1, 2, 3, 4]}\n",
+        "[1, 2",
+        "{",
+    ],
+)
+def test_what_is_no_camera_file_is_refused_on_one_line(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "camera.yaml"
+    path.write_text(text)
+    with pytest.raises(CameraFileError) as caught:
+        load_intrinsics(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_and_binary_camera_files(tmp_path: Path) -> None:
+    with pytest.raises(CameraFileError, match="No such file"):
+        load_intrinsics(tmp_path / "none.yaml")
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00\x80")
+    with pytest.raises(CameraFileError, match="not text"):
+        load_intrinsics(tmp_path / "binary.yaml")

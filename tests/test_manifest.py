@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from realtime.errors import ManifestError, ModelError
+from realtime.manifest import ImageInput, Manifest, StateTensor, TensorInfo, load_manifest, sha256_of
+
+
+def lifter(folder: Path) -> Manifest:
+    model = folder / "net.onnx"
+    model.write_bytes(b"weights")
+    return Manifest(
+        name="net", role="lifter", file="net.onnx", sha256=sha256_of(model), licence="Apache-2.0",
+        origin="a test", inputs={"rays": TensorInfo((-1, 17, 2)), "state_0": TensorInfo((-1, 4))},
+        outputs={"pose": TensorInfo((-1, 17, 3)), "next_state_0": TensorInfo((-1, 4))},
+        state=(StateTensor("state_0", "next_state_0", (4,)),), skeleton="h36m-17",
+        receptive_field=27, metrics={"mpjpe_mm": 50.0},
+    )  # fmt: skip
+
+
+def written(folder: Path, **changes: Any) -> Path:
+    node = json.loads(lifter(folder).to_json()) | changes
+    path = folder / "net.json"
+    path.write_text(json.dumps({k: v for k, v in node.items() if v is not ...}))
+    return path
+
+
+def test_a_manifest_survives_being_written(tmp_path: Path) -> None:
+    loaded = load_manifest(written(tmp_path))
+    assert loaded == lifter(tmp_path)
+    assert loaded.check_file() == tmp_path / "net.onnx"
+
+
+def test_image_section_survives(tmp_path: Path) -> None:
+    image = {"tensor": "rays", "width": 224, "height": 224, "scale": 0.5, "offset": -1.0}
+    loaded = load_manifest(written(tmp_path, role="detector", decoder="some", image=image, state=[]))
+    assert loaded.image == ImageInput("rays", 224, 224, scale=0.5, offset=-1.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"version": 2}, "version 1"),
+        ({"role": "poet"}, "role"),
+        ({"file": "../net.onnx"}, "plain file name"),
+        ({"skeleton": "cat-9"}, "cat-9"),
+        ({"name": ...}, "name"),
+        ({"surprise": 1}, "surprise"),
+        ({"inputs": 3}, "not a model manifest"),
+        ({"role": "estimator"}, "image section"),
+        ({"state": [{"input": "state_1", "output": "next_state_0", "shape": [4]}]}, "state_1"),
+        ({"image": {"tensor": "pixels", "width": 1, "height": 1}}, "pixels"),
+    ],
+)
+def test_contradictions_are_named(tmp_path: Path, changes: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ManifestError, match=complaint):
+        load_manifest(written(tmp_path, **changes))
+
+
+def test_not_json_and_missing(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(ManifestError, match="not JSON"):
+        load_manifest(tmp_path / "a.json")
+    with pytest.raises(ManifestError, match="cannot read"):
+        load_manifest(tmp_path / "b.json")
+
+
+def test_another_file_is_refused(tmp_path: Path) -> None:
+    manifest = load_manifest(written(tmp_path))
+    manifest.path.write_bytes(b"other weights")
+    with pytest.raises(ModelError, match="SHA-256 differs"):
+        manifest.check_file()
+    manifest.path.unlink()
+    with pytest.raises(ModelError, match="is missing"):
+        manifest.check_file()

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime.errors import ManifestError
+from realtime.manifest import ImageInput
+from realtime.preprocess import ImagePreparer, UnitMap
+from realtime.types import Frame, Region
+
+regions = st.builds(
+    Region, st.floats(50, 250), st.floats(50, 250), st.floats(20, 300), st.floats(-math.pi, math.pi)
+)
+
+
+def blob_frame(x: float, y: float, width: int = 320, height: int = 240) -> Frame:
+    """A black image with one soft red blob."""
+    grid_y, grid_x = np.mgrid[:height, :width]
+    heat = 255 * np.exp(-((grid_x - x) ** 2 + (grid_y - y) ** 2) / (2 * 6.0**2))
+    image = np.zeros((height, width, 3), np.uint8)
+    image[..., 2] = heat
+    return Frame(image, 0, 0, 0.0)
+
+
+def centroid(channel: np.ndarray) -> np.ndarray:
+    weights = channel.astype(np.float64)
+    y, x = np.mgrid[: channel.shape[0], : channel.shape[1]]
+    return np.array([(x * weights).sum(), (y * weights).sum()]) / weights.sum()
+
+
+@given(regions)
+def test_the_unit_square_is_the_region(region: Region) -> None:
+    unit = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
+    np.testing.assert_allclose(UnitMap.of_region(region).to_px(unit), region.corners_px(), atol=1e-2)
+    assert UnitMap.of_region(region).scale_px == pytest.approx(region.size_px, rel=1e-5)
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.6, -2.0])
+def test_a_crop_shows_each_point_where_the_map_says(angle: float) -> None:
+    region = Region(150, 120, 160, angle)
+    preparer = ImagePreparer(ImageInput("image", 128, 128))
+    tensor = preparer.prepare(blob_frame(165, 108), UnitMap.of_region(region))
+    unit = (centroid(tensor[0, :, :, 0]) + 0.5) / 128
+    found = UnitMap.of_region(region).to_px(unit.astype(np.float32))
+    np.testing.assert_allclose(found, (165, 108), atol=0.1)
+
+
+@pytest.mark.parametrize("size", [(640, 480), (480, 640), (333, 97)])
+def test_a_letterboxed_image_maps_back(size: tuple[int, int]) -> None:
+    width, height = size
+    frame = blob_frame(width * 0.6, height * 0.4, width, height)
+    tensor, unit_map = ImagePreparer(ImageInput("image", 224, 224)).prepare_whole(frame)
+    unit = (centroid(tensor[0, :, :, 0]) + 0.5) / 224
+    np.testing.assert_allclose(unit_map.to_px(unit.astype(np.float32)), (width * 0.6, height * 0.4), atol=0.7)
+
+
+def test_colour_order_layout_and_scaling() -> None:
+    image = np.zeros((8, 8, 3), np.uint8)
+    image[:] = (10, 20, 30)  # B, G, R
+    frame = Frame(image, 0, 0, 0.0)
+    rgb, _ = ImagePreparer(ImageInput("image", 8, 8, scale=2 / 255, offset=-1)).prepare_whole(frame)
+    np.testing.assert_allclose(rgb[0, 4, 4], np.array([30, 20, 10]) * 2 / 255 - 1, atol=1e-6)
+    planar, _ = ImagePreparer(ImageInput("image", 8, 8, "NCHW", "BGR", 1.0)).prepare_whole(frame)
+    assert planar.shape == (1, 3, 8, 8)
+    np.testing.assert_array_equal(planar[0, :, 4, 4], (10, 20, 30))
+    assert rgb.flags.c_contiguous
+    assert planar.flags.c_contiguous
+
+
+def test_beyond_the_image_the_rim_goes_on_or_is_black() -> None:
+    frame = Frame(np.full((20, 20, 3), 200, np.uint8), 0, 0, 0.0)
+    outside = UnitMap.of_region(Region(100, 10, 20, 0))
+    spec = ImageInput("image", 8, 8, scale=1.0)
+    assert ImagePreparer(spec).prepare(frame, outside).max() == 0
+    assert ImagePreparer(spec, cv2.BORDER_REPLICATE).prepare(frame, outside).min() == 200
+
+
+def test_an_oblong_input_is_refused() -> None:
+    with pytest.raises(ManifestError, match="square"):
+        ImagePreparer(ImageInput("image", 192, 256))

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from export import zoo
+from realtime.errors import FetchError
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -16,3 +19,20 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"{folder} is absent: real motion, videos and photos are needed here")
     return folder
+
+
+def skip_if_unreachable(error: FetchError) -> None:
+    """Skip the test when the package index could not be reached; anything else is a failure."""
+    if "could not download" in str(error):
+        pytest.skip(str(error))
+    raise error
+
+
+@pytest.fixture(scope="session")
+def blazepose() -> Path:
+    """The folder of BlazePose's ONNX files and manifests, in the user's own cache."""
+    try:
+        return zoo.fetch("blazepose").directory
+    except FetchError as error:
+        skip_if_unreachable(error)
+        raise

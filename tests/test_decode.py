@@ -140,9 +140,7 @@ def test_joints_outside_the_crop_are_not_refined() -> None:
 
 def test_unknown_decoders_are_named() -> None:
     image = ImageInput("image", 8, 8)
-    manifest = Manifest(
-        "net", "detector", "f", "", "", "", {}, {}, image, "yolo-99", "", (), 1, 0, {}, Path()
-    )
+    manifest = Manifest("net", "detector", "f", "", "", "", {}, {}, image, "yolo-99")
     for choose in (detector_decoder, estimator_decoder):
         with pytest.raises(ManifestError, match="yolo-99"):
             choose(manifest)

@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime as ort
 
 from realtime.engines.base import TensorSpec, check_feeds
+from realtime.engines.onnx_file import check_onnx_file
 from realtime.errors import EngineError
 from realtime.types import Array
 
@@ -22,6 +23,7 @@ class OnnxRuntimeEngine:
     precision = "fp32"
 
     def __init__(self, model: Path, threads: int = 0) -> None:
+        check_onnx_file(model)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 4

@@ -9,6 +9,7 @@ import numpy as np
 import openvino as ov
 
 from realtime.engines.base import TensorSpec, check_feeds
+from realtime.engines.onnx_file import check_onnx_file
 from realtime.errors import EngineError
 from realtime.types import Array
 
@@ -20,6 +21,7 @@ class OpenVinoEngine:
     precision = "fp32"
 
     def __init__(self, model: Path, threads: int = 0) -> None:
+        check_onnx_file(model)
         settings: dict[str, str | int] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": "f32",
@@ -39,11 +41,14 @@ class OpenVinoEngine:
         if self._request is None:
             raise EngineError("the engine is closed")
         check_feeds(self.inputs, feeds)
+        # Not the request's own `infer`: with one thread that swallows failures and leaves the outputs of
+        # the run before (seen in OpenVINO 2026.4).
         try:
-            results = self._request.infer(dict(feeds), share_inputs=True, share_outputs=True)
+            self._request.start_async(dict(feeds), share_inputs=True)
+            self._request.wait()
         except Exception as error:
             raise EngineError(f"OpenVINO failed: {error}") from error
-        return {name: results[index] for index, name in enumerate(self._names)}
+        return {name: self._request.get_output_tensor(k).data for k, name in enumerate(self._names)}
 
     def close(self) -> None:
         """Free the compiled network."""

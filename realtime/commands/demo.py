@@ -9,10 +9,13 @@ from typing import Any
 import click
 from tqdm import tqdm
 
+from realtime.camera import Intrinsics
 from realtime.commands.options import pipeline_options, to_options
 from realtime.commands.shell import run
 from realtime.sample import TruthSink
 from realtime.stream.assemble import Assembly, assemble, find_intrinsics, find_source
+from realtime.stream.ledger import Snapshot
+from realtime.stream.paced import PacedSource
 from realtime.stream.pipeline import Pipeline
 from realtime.stream.sinks import RecordSink, Sink, check_writable
 from realtime.stream.source import Source
@@ -45,6 +48,39 @@ class CountSink:
         """Nothing is held open."""
 
 
+@dataclass(frozen=True, slots=True)
+class LivePipeline:
+    """What the window sees of a running pipeline."""
+
+    pipeline: Pipeline
+    assembly: Assembly
+
+    @property
+    def intrinsics(self) -> Intrinsics:
+        return self.assembly.intrinsics
+
+    @property
+    def models(self) -> list[tuple[str, str]]:
+        return [(m.manifest.name, f"{m.engine.backend} {m.engine.precision}") for m in self.assembly.models]
+
+    @property
+    def finished(self) -> bool:
+        return self.pipeline.finished
+
+    @property
+    def error(self) -> BaseException | None:
+        return self.pipeline.error
+
+    def latest(self) -> Result | None:
+        return self.pipeline.latest()
+
+    def snapshot(self) -> Snapshot:
+        return self.pipeline.snapshot()
+
+    def stop(self) -> None:
+        self.pipeline.stop()
+
+
 @click.command(epilog=_EXAMPLES)
 @pipeline_options
 @click.option("--headless", is_flag=True, help="No window: a progress bar instead.")
@@ -63,7 +99,10 @@ def demo(headless: bool, record: Path | None, video: Path | None, **given: Any) 
     for path in (record, video):
         if path is not None:
             check_writable(path)
+    in_window = not headless and _window_can_open()
     source, is_sample = find_source(given["source"])
+    if in_window and not source.info.live:
+        source = PacedSource(source)
     try:
         if given["source"] is None:
             click.echo(f"source: {'the sample clip (no camera found)' if is_sample else source.info.name}")
@@ -75,10 +114,10 @@ def demo(headless: bool, record: Path | None, video: Path | None, **given: Any) 
     sinks = [*_outputs(record, video, source, assembly), count, *([truth] if truth else [])]
     pipeline = Pipeline(source, assembly.perception, sinks, given["frames"])
     try:
-        if headless or not _window_can_open():
-            _run_headless(pipeline, source, given["frames"])
+        if in_window:
+            _run_window(pipeline, assembly, source.info.name)
         else:
-            _run_window(pipeline, assembly)
+            _run_headless(pipeline, source, given["frames"])
     finally:
         pipeline.stop()
     _report(pipeline, assembly, count, truth, [p for p in (record, video) if p is not None])
@@ -114,13 +153,13 @@ def _run_headless(pipeline: Pipeline, source: Source, frames: int | None) -> Non
             bar.update(snapshot.frames - bar.n)
 
 
-def _run_window(pipeline: Pipeline, assembly: Assembly) -> None:
+def _run_window(pipeline: Pipeline, assembly: Assembly, title: str) -> None:
     from realtime.ui.app import run_window
 
     pipeline.start()
-    run_window(pipeline, assembly)
+    run_window(LivePipeline(pipeline, assembly), title)
     pipeline.stop()
-    if pipeline.finished and pipeline.error is not None:
+    if pipeline.error is not None:
         pipeline.wait()
 
 

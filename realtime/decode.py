@@ -1,11 +1,12 @@
 """From network outputs to boxes and keypoints: anchors, suppression, heatmaps. The only place.
 
 Each decoder is named by a manifest's `decoder`. Unit coordinates run from 0 to 1 across the network's
-square input; `realtime.preprocess.UnitMap` takes them to pixels.
+input; `realtime.preprocess.UnitMap` takes them to pixels.
 """
 
 from __future__ import annotations
 
+import abc
 import math
 from collections.abc import Mapping
 from typing import Protocol
@@ -165,6 +166,85 @@ class BlazePoseLandmark:
         return np.where(sure, centroid, unit).astype(np.float32)
 
 
+def follow_box(points_px: FloatArray, score: FloatArray, aspect: float, region: Region) -> Region:
+    """Where to look next for a person whose joints are (J, 2) with scores (J,): their box and a quarter.
+
+    For nets that say nothing of it themselves. With too few joints to go by, the region stays.
+    """
+    seen = points_px[score > _MIN_JOINT_SCORE]
+    if len(seen) < _MIN_JOINTS:
+        return region
+    low, high = seen.min(axis=0), seen.max(axis=0)
+    width, height = (float(v) for v in high - low)
+    across = width / min(1.0, aspect), height / min(1.0, 1 / aspect)
+    x, y = (float(v) for v in (low + high) / 2)
+    return Region(x, y, 1.25 * max(*across, 1.0), 0.0)
+
+
+_MIN_JOINT_SCORE = 0.3
+_MIN_JOINTS = 4
+
+
+class TopDown(abc.ABC):
+    """A 2D net that gives each joint a place in the crop and a score; the subclass says how.
+
+    The person counts as present to the degree of their better half of joints.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        assert manifest.image is not None
+        self._aspect = manifest.image.width / manifest.image.height
+
+    @abc.abstractmethod
+    def unit(self, outputs: Outputs) -> tuple[FloatArray, FloatArray]:
+        """Unit coordinates (J, 2) and scores (J,)."""
+
+    def keypoints(self, outputs: Outputs, region: Region) -> tuple[Keypoints2D, Region]:
+        """The joints in image pixels, and the region for the next frame."""
+        unit, score = self.unit(outputs)
+        score = np.clip(score, 0, 1).astype(np.float32)
+        points_px = UnitMap.of_region(region, self._aspect).to_px(unit)
+        presence = float(np.median(np.sort(score)[len(score) // 2 :]))
+        depth_px = np.full(len(score), np.nan, np.float32)
+        following = follow_box(points_px, score, self._aspect, region)
+        return Keypoints2D(points_px, score, depth_px, presence), following
+
+
+class SimCC(TopDown):
+    """Two one-dimensional distributions a joint: outputs `simcc_x` (1, J, A) and `simcc_y` (1, J, B).
+
+    Source: Li et al., SimCC (2022); RTMPose (2023) uses it.
+    """
+
+    def unit(self, outputs: Outputs) -> tuple[FloatArray, FloatArray]:
+        """The highest bin in each direction; the less sure of the two is the score."""
+        axes = [outputs[name][0] for name in ("simcc_x", "simcc_y")]
+        places = [(axis.argmax(axis=1) + 0.5) / axis.shape[1] for axis in axes]
+        score = np.minimum(*(axis.max(axis=1) for axis in axes))
+        return np.stack(places, axis=1).astype(np.float32), score.astype(np.float32)
+
+
+class Heatmap(TopDown):
+    """One map a joint: output `heatmap` (1, J, H, W). The peak, moved a quarter towards its higher side.
+
+    Source: Newell et al., Stacked Hourglass Networks (2016), section 4.1.
+    """
+
+    def unit(self, outputs: Outputs) -> tuple[FloatArray, FloatArray]:
+        """The peaks and their heights."""
+        maps = outputs["heatmap"][0]
+        joints, height, width = maps.shape
+        flat = maps.reshape(joints, -1)
+        best = flat.argmax(axis=1)
+        rows, columns, every = best // width, best % width, np.arange(joints)
+        right, left = np.minimum(columns + 1, width - 1), np.maximum(columns - 1, 0)
+        below, above = np.minimum(rows + 1, height - 1), np.maximum(rows - 1, 0)
+        x = columns + 0.25 * np.sign(maps[every, rows, right] - maps[every, rows, left])
+        y = rows + 0.25 * np.sign(maps[every, below, columns] - maps[every, above, columns])
+        unit = np.stack([(x + 0.5) / width, (y + 0.5) / height], axis=1)
+        return unit.astype(np.float32), flat.max(axis=1).astype(np.float32)
+
+
 def detector_decoder(manifest: Manifest) -> DetectorDecoder:
     """The decoder a detector's manifest names. Raises ManifestError when there is none of that name."""
     if manifest.decoder == "blazepose-detector":
@@ -176,4 +256,8 @@ def estimator_decoder(manifest: Manifest) -> EstimatorDecoder:
     """The decoder an estimator's manifest names. Raises ManifestError when there is none of that name."""
     if manifest.decoder == "blazepose-landmark":
         return BlazePoseLandmark()
+    if manifest.decoder == "simcc":
+        return SimCC(manifest)
+    if manifest.decoder == "heatmap":
+        return Heatmap(manifest)
     raise ManifestError(f"{manifest.name}: unknown estimator decoder {manifest.decoder!r}")

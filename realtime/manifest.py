@@ -27,15 +27,25 @@ class TensorInfo:
 
 @dataclass(frozen=True, slots=True)
 class ImageInput:
-    """How an image is fed: `value = pixel * scale + offset` per channel, in this order and layout."""
+    """How an image is fed: `value = pixel * scale + offset`, in this colour order and layout.
+
+    scale, offset: one number, or one for each channel in the network's colour order.
+    """
 
     tensor: str
     width: int
     height: int
     layout: Literal["NHWC", "NCHW"] = "NHWC"
     colour: Literal["RGB", "BGR"] = "RGB"
-    scale: float = 1.0 / 255.0
-    offset: float = 0.0
+    scale: float | tuple[float, ...] = 1.0 / 255.0
+    offset: float | tuple[float, ...] = 0.0
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.height) < 1:
+            raise ValueError(f"an image input of {self.width}x{self.height} pixels makes no sense")
+        for name, value in (("scale", self.scale), ("offset", self.offset)):
+            if isinstance(value, tuple) and len(value) != 3:
+                raise ValueError(f"{name} must be one number or three, not {len(value)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +142,18 @@ def _from_node(node: dict[str, Any], directory: Path) -> Manifest:
             name: TensorInfo(tuple(int(n) for n in info["shape"]), str(info["dtype"]))
             for name, info in node[side].items()
         }
-    node["image"] = ImageInput(**node["image"]) if node.get("image") else None
+    node["image"] = _image_input(node["image"]) if node.get("image") else None
     node["state"] = tuple(
         StateTensor(s["input"], s["output"], tuple(int(n) for n in s["shape"])) for s in node.get("state", ())
     )
     manifest = Manifest(**node, directory=directory)
     _check_tensors(manifest)
     return manifest
+
+
+def _image_input(node: dict[str, Any]) -> ImageInput:
+    lists = {name: tuple(float(v) for v in value) for name, value in node.items() if isinstance(value, list)}
+    return ImageInput(**(node | lists))
 
 
 def _check_tensors(manifest: Manifest) -> None:

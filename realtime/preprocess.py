@@ -1,7 +1,7 @@
 """From image to network input: crop, letterbox, normalise. The only place.
 
 Pixel positions count from the centre of the top-left pixel. Network positions are `unit` coordinates:
-0 to 1 across the network's square input, edge to edge, whatever its resolution.
+0 to 1 across the network's input in x and in y, edge to edge, whatever its resolution.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from realtime.errors import ManifestError
 from realtime.manifest import ImageInput
 from realtime.types import Array, FloatArray, Frame, ImageArray, Region
 
@@ -24,10 +23,14 @@ class UnitMap:
     offset: FloatArray
 
     @classmethod
-    def of_region(cls, region: Region) -> UnitMap:
-        """The map whose unit square is the region."""
+    def of_region(cls, region: Region, aspect: float = 1.0) -> UnitMap:
+        """The map whose unit square is the region, or its middle part for an input that is not square.
+
+        aspect: width over height of the network's input.
+        """
         c, s = np.cos(region.angle_rad), np.sin(region.angle_rad)
-        linear = np.array([[c, -s], [s, c]], np.float32) * np.float32(region.size_px)
+        sides_px = np.array([min(1.0, aspect), min(1.0, 1 / aspect)], np.float32) * region.size_px
+        linear = (np.array([[c, -s], [s, c]], np.float32) * sides_px).astype(np.float32)
         centre = np.array([region.cx_px, region.cy_px], np.float32)
         return cls(linear, centre - linear @ np.full(2, 0.5, np.float32))
 
@@ -43,7 +46,7 @@ class UnitMap:
 
     @property
     def scale_px(self) -> float:
-        """Pixels per unit."""
+        """Pixels per unit of x."""
         return float(np.hypot(self.linear[0, 0], self.linear[1, 0]))
 
     def matrix(self, width: int, height: int) -> Array:
@@ -60,8 +63,6 @@ class ImagePreparer:
     """
 
     def __init__(self, spec: ImageInput, border: int = cv2.BORDER_CONSTANT) -> None:
-        if spec.width != spec.height:
-            raise ManifestError(f"image inputs must be square, not {spec.width}x{spec.height}")
         self._spec = spec
         self._border = border
         shape = (spec.height, spec.width, 3)
@@ -82,7 +83,7 @@ class ImagePreparer:
     def prepare_whole(self, frame: Frame) -> tuple[FloatArray, UnitMap]:
         """The whole frame, letterboxed and shrunk by area, and the map back to its pixels."""
         spec = self._spec
-        scale = spec.width / max(frame.width, frame.height)
+        scale = min(spec.width / frame.width, spec.height / frame.height)
         width, height = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
         left, top = (spec.width - width) // 2, (spec.height - height) // 2
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
@@ -99,6 +100,6 @@ class ImagePreparer:
         spec = self._spec
         if spec.colour == "RGB":
             cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, pixels)
-        np.multiply(pixels, np.float32(spec.scale), out=self._interleaved)
-        if spec.offset:
-            self._interleaved += np.float32(spec.offset)
+        np.multiply(pixels, np.asarray(spec.scale, np.float32), out=self._interleaved)
+        if spec.offset != 0.0:
+            self._interleaved += np.asarray(spec.offset, np.float32)

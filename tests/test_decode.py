@@ -12,6 +12,7 @@ from realtime.decode import (
     BlazePoseLandmark,
     detector_decoder,
     estimator_decoder,
+    follow_box,
     iou,
     sigmoid,
     upright_region,
@@ -136,6 +137,43 @@ def test_joints_outside_the_crop_are_not_refined() -> None:
     outputs["landmarks"].reshape(39, 5)[0, :2] = (-40, 300)
     keypoints, _ = BlazePoseLandmark().keypoints(outputs, Region(128, 128, 256, 0))
     np.testing.assert_allclose(keypoints.xy_px[0], (-40, 300), atol=1e-3)
+
+
+def top_down(decoder: str) -> Manifest:
+    image = ImageInput("image", 192, 256)
+    return Manifest("net", "estimator", "f", "", "", "", {}, {}, image, decoder, "coco-17")
+
+
+def test_simcc_gives_each_joint_its_bins() -> None:
+    x, y = np.zeros((1, 17, 384), np.float32), np.zeros((1, 17, 512), np.float32)
+    x[0, :, 192], y[0, :, 128] = 0.9, 0.8
+    decoder = estimator_decoder(top_down("simcc"))
+    keypoints, following = decoder.keypoints({"simcc_x": x, "simcc_y": y}, Region(100, 200, 400, 0))
+    expected = (100 + 300 * (192.5 / 384 - 0.5), 200 + 400 * (128.5 / 512 - 0.5))
+    np.testing.assert_allclose(keypoints.xy_px, np.tile(expected, (17, 1)), atol=1e-3)
+    np.testing.assert_allclose(keypoints.score, 0.8)
+    assert keypoints.presence == pytest.approx(0.8)
+    assert np.isnan(keypoints.depth_px).all()
+    assert (following.cx_px, following.cy_px) == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_heatmap_peak_is_found_between_cells() -> None:
+    rows, columns = np.mgrid[:64, :48]
+    true_x, true_y = 20.3, 40.8
+    blob = np.exp(-((columns - true_x) ** 2 + (rows - true_y) ** 2) / 8)
+    maps = np.broadcast_to(blob, (1, 17, 64, 48)).astype(np.float32)
+    keypoints, _ = estimator_decoder(top_down("heatmap")).keypoints({"heatmap": maps}, Region(0, 0, 256, 0))
+    expected = ((true_x + 0.5) / 48 * 192 - 96, (true_y + 0.5) / 64 * 256 - 128)
+    np.testing.assert_allclose(keypoints.xy_px[0], expected, atol=4 * 0.3)
+    assert keypoints.presence > 0.9
+
+
+def test_a_region_follows_the_joints_it_is_sure_of() -> None:
+    points = np.array([[0, 0], [40, 0], [0, 100], [40, 100], [900, 900]], np.float32)
+    score = np.array([1, 1, 1, 1, 0.1], np.float32)
+    old = Region(1, 2, 3, 0.5)
+    assert follow_box(points, score, 0.75, old) == Region(20, 50, 125, 0.0)
+    assert follow_box(points, score * 0, 0.75, old) == old
 
 
 def test_unknown_decoders_are_named() -> None:

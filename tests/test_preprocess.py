@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.errors import ManifestError
 from realtime.manifest import ImageInput
 from realtime.preprocess import ImagePreparer, UnitMap
 from realtime.types import Frame, Region
@@ -80,6 +79,19 @@ def test_beyond_the_image_the_rim_goes_on_or_is_black() -> None:
     assert ImagePreparer(spec, cv2.BORDER_REPLICATE).prepare(frame, outside).min() == 200
 
 
-def test_an_oblong_input_is_refused() -> None:
-    with pytest.raises(ManifestError, match="square"):
-        ImagePreparer(ImageInput("image", 192, 256))
+def test_an_upright_input_takes_the_middle_of_the_region() -> None:
+    region = Region(160, 120, 200, 0.0)
+    spec = ImageInput("image", 96, 128)
+    unit_map = UnitMap.of_region(region, 96 / 128)
+    tensor = ImagePreparer(spec).prepare(blob_frame(190, 100), unit_map)
+    assert tensor.shape == (1, 128, 96, 3)
+    unit = (centroid(tensor[0, :, :, 0]) + 0.5) / (96, 128)
+    np.testing.assert_allclose(unit_map.to_px(unit.astype(np.float32)), (190, 100), atol=0.1)
+    np.testing.assert_allclose(unit_map.to_px(np.array([[0, 0], [1, 1]], np.float32)), [(85, 20), (235, 220)])
+
+
+def test_each_channel_may_have_a_scale_of_its_own() -> None:
+    frame = Frame(np.full((8, 8, 3), 100, np.uint8), 0, 0, 0.0)
+    spec = ImageInput("image", 8, 8, scale=(0.01, 0.02, 0.03), offset=(-1.0, 0.0, 1.0))
+    tensor, _ = ImagePreparer(spec).prepare_whole(frame)
+    np.testing.assert_allclose(tensor[0, 3, 3], (0, 2, 4), atol=1e-5)

@@ -38,12 +38,13 @@ class Estimator:
         assert manifest.image is not None
         self._tensor = manifest.image.tensor
         self._engine = engine
+        self._aspect = manifest.image.width / manifest.image.height
         self._preparer = ImagePreparer(manifest.image, cv2.BORDER_REPLICATE)
         self._decoder = estimator_decoder(manifest)
 
     def estimate(self, frame: Frame, region: Region) -> tuple[Keypoints2D, Region]:
         """The joints of the person in a region, and the region to look at in the next frame."""
-        image: Array = self._preparer.prepare(frame, UnitMap.of_region(region))
+        image: Array = self._preparer.prepare(frame, UnitMap.of_region(region, self._aspect))
         return self._decoder.keypoints(self._engine.infer({self._tensor: image}), region)
 
 

@@ -132,7 +132,7 @@ def test_many_starts_and_stops_leave_no_threads() -> None:
         pipeline = Pipeline(FakeSource(100), FakePerception(), [CollectSink()])
         pipeline.start()
         assert pipeline.stop(TIMEOUT_S)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 def test_wait_can_time_out() -> None:

@@ -1,0 +1,227 @@
+"""Reading the MakeHuman data folder: base mesh, shape targets, skeleton and skinning weights.
+
+The mesh is in decimetres, y up, facing z, the person's left at positive x. Bones begin and end at the means
+of a few mesh vertices, so they follow every change of shape. The data is CC0 and is never shipped.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from realtime.errors import UsageError
+from realtime.types import FloatArray
+
+IntArray = npt.NDArray[np.int32]
+
+METRES_PER_UNIT = 0.1
+RIG = "cmu_mb"
+_WEIGHT_EPSILON = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class ObjMesh:
+    """A Wavefront mesh. vertices: (V, 3) in the file's units. faces: group to (F, 4) vertex numbers.
+
+    A triangle repeats its last vertex.
+    """
+
+    vertices: FloatArray
+    faces: Mapping[str, IntArray]
+
+    def all_faces(self) -> IntArray:
+        """(F, 4) faces of all groups."""
+        return np.concatenate(list(self.faces.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Bone:
+    """A bone of the rig: its head and tail are the means of these vertices."""
+
+    name: str
+    parent: str
+    head: tuple[int, ...]
+    tail: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Who the body is: each value in [0, 1], 0.5 the average.
+
+    male: 0 a woman, 1 a man. origin: parts african, asian, caucasian, that sum to one.
+    """
+
+    male: float = 0.5
+    muscle: float = 0.5
+    weight: float = 0.5
+    height: float = 0.5
+    origin: tuple[float, float, float] = (1 / 3, 1 / 3, 1 / 3)
+
+    def __post_init__(self) -> None:
+        values = (self.male, self.muscle, self.weight, self.height, *self.origin)
+        if not all(0.0 <= value <= 1.0 for value in values) or abs(sum(self.origin) - 1) > 1e-6:
+            raise UsageError("shape values must lie in [0, 1] and the parts of origin must sum to one")
+
+    def targets(self) -> dict[str, float]:
+        """The target files this shape is mixed from, and how much of each."""
+        genders = {"female": 1 - self.male, "male": self.male}
+        origins = dict(zip(("african", "asian", "caucasian"), self.origin, strict=True))
+        builds = {
+            f"{gender}-young-{muscle}muscle-{weight}weight": a * b * c
+            for (gender, a), (muscle, b), (weight, c) in product(
+                genders.items(), _thirds(self.muscle).items(), _thirds(self.weight).items()
+            )
+        }
+        mix = {f"{o}-{g}-young": a * b for (o, a), (g, b) in product(origins.items(), genders.items())}
+        mix |= {f"universal-{build}": amount for build, amount in builds.items()}
+        stature = _thirds(self.height)
+        mix |= {
+            f"height/{build}-{end}height": amount * stature[end]
+            for (build, amount), end in product(builds.items(), ("min", "max"))
+        }
+        return {name: amount for name, amount in mix.items() if amount > 0}
+
+
+def _thirds(value: float) -> dict[str, float]:
+    """How much of the least, the average and the most makes up a value in [0, 1]."""
+    low, high = max(0.0, 1 - 2 * value), max(0.0, 2 * value - 1)
+    return {"min": low, "average": 1 - low - high, "max": high}
+
+
+@dataclass(frozen=True, slots=True)
+class MakeHumanData:
+    """What the folder holds. base: all 19,158 vertices and every group. bones: parents before children.
+
+    weights: (V, B) float32, rows sum to one.
+    """
+
+    folder: Path
+    base: ObjMesh
+    bones: tuple[Bone, ...]
+    weights: FloatArray
+
+    def shaped(self, shape: Shape) -> FloatArray:
+        """(V, 3) vertices of the base mesh, in the file's units, after the shape's targets."""
+        vertices = self.base.vertices.copy()
+        for name, amount in shape.targets().items():
+            rows = _read_target(self.folder / "targets" / f"{name}.target.gz", len(vertices))
+            vertices[rows[:, 0].astype(int)] += np.float32(amount) * rows[:, 1:]
+        return vertices
+
+
+def load_makehuman(folder: Path) -> MakeHumanData:
+    """Read a MakeHuman data folder. Raises UsageError saying what it lacks."""
+    base = read_obj(folder / "base.obj")
+    bones = _read_rig(folder / f"rig.{RIG}.json", base)
+    weights = _read_weights(folder / f"weights.{RIG}.json", [bone.name for bone in bones], len(base.vertices))
+    return MakeHumanData(folder, base, bones, weights)
+
+
+def read_text(path: Path) -> str:
+    """A text file of the folder, plain or gzipped. Raises UsageError when it cannot be read."""
+    try:
+        raw = path.read_bytes()
+        return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8")
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"cannot read {path} ({type(error).__name__}): name a complete MakeHuman data folder"
+        ) from error
+
+
+def damaged(path: Path, error: Exception) -> UsageError:
+    """The error for a file of the folder that does not hold what it should."""
+    return UsageError(f"{path} is damaged ({type(error).__name__}: {error}): fetch the MakeHuman data again")
+
+
+def read_obj(path: Path) -> ObjMesh:
+    """Read vertices and faces by group; texture coordinates and normals are left out."""
+    vertices: list[list[float]] = []
+    faces: dict[str, list[list[int]]] = {}
+    group = faces.setdefault("", [])
+    try:
+        for line in read_text(path).splitlines():
+            kind, _, rest = line.partition(" ")
+            if kind == "v":
+                vertices.append([float(value) for value in rest.split()[:3]])
+            elif kind == "g":
+                group = faces.setdefault(rest.strip(), [])
+            elif kind == "f":
+                corners = [int(corner.partition("/")[0]) - 1 for corner in rest.split()]
+                group.append(corners if len(corners) == 4 else [*corners, corners[-1]])
+        arrays = {
+            name: np.array(rows, np.int32).reshape(len(rows), 4) for name, rows in faces.items() if rows
+        }
+        return ObjMesh(np.array(vertices, np.float32).reshape(-1, 3), arrays)
+    except ValueError as error:
+        raise damaged(path, error) from error
+
+
+def _read_target(path: Path, count: int) -> FloatArray:
+    """(N, 4) rows of a target: vertex number, then what is added to x, y and z."""
+    lines = [line for line in read_text(path).splitlines() if line and not line.startswith("#")]
+    try:
+        rows = np.array([line.split() for line in lines], np.float32).reshape(len(lines), 4)
+        if len(rows) and not 0 <= rows[:, 0].min() <= rows[:, 0].max() < count:
+            raise ValueError(f"it names vertices outside 0 to {count - 1}")
+    except ValueError as error:
+        raise damaged(path, error) from error
+    return rows
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(read_text(path))
+    except ValueError as error:
+        raise damaged(path, error) from error
+
+
+def _read_rig(path: Path, base: ObjMesh) -> tuple[Bone, ...]:
+    nodes = _read_json(path)
+    try:
+        return tuple(
+            Bone(name, node["parent"], _anchor(node["head"], base), _anchor(node["tail"], base))
+            for name, node in _parents_first(nodes)
+        )
+    except (KeyError, TypeError) as error:
+        raise damaged(path, error) from error
+
+
+def _parents_first(nodes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    done, waiting = {""}, dict(nodes)
+    while waiting:
+        ready = [name for name, node in waiting.items() if node["parent"] in done]
+        if not ready:
+            raise KeyError(f"no parent for {next(iter(waiting))}")
+        for name in ready:
+            done.add(name)
+            yield name, waiting.pop(name)
+
+
+def _anchor(node: Mapping[str, Any], base: ObjMesh) -> tuple[int, ...]:
+    """The vertices whose mean is an end of a bone: a joint cube's, or those listed."""
+    if node["strategy"] == "CUBE":
+        return tuple(int(v) for v in np.unique(base.faces[node["cube_name"]]))
+    return tuple(int(v) for v in node["vertex_indices"])
+
+
+def _read_weights(path: Path, bones: list[str], count: int) -> FloatArray:
+    node = _read_json(path)
+    weights = np.zeros((count, len(bones)), np.float32)
+    try:
+        for bone, rows in node["weights"].items():
+            table = np.array(rows, np.float64).reshape(-1, 2)
+            weights[table[:, 0].astype(int), bones.index(bone)] = table[:, 1]
+        total = weights.sum(axis=1, keepdims=True)
+        if np.abs(total - 1).max() > 10 * _WEIGHT_EPSILON:
+            raise ValueError("the weights of a vertex do not sum to one")
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise damaged(path, error) from error
+    return np.asarray(weights / total, np.float32)

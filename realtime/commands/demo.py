@@ -96,22 +96,26 @@ class LivePipeline:
 def demo(headless: bool, record: Path | None, video: Path | None, **given: Any) -> None:
     """Show people in 3D, in metres, in camera space, with the delay shown."""
     options = to_options(given)
-    for path in (record, video):
-        if path is not None:
-            check_writable(path)
+    outputs = [path for path in (record, video) if path is not None]
+    for path in outputs:
+        check_writable(path)
     in_window = not headless and _window_can_open()
     source, is_sample = find_source(given["source"])
-    if in_window and not source.info.live:
-        source = PacedSource(source)
     try:
         if given["source"] is None:
             click.echo(f"source: {'the sample clip (no camera found)' if is_sample else source.info.name}")
-        assembly = assemble(options, find_intrinsics(options, source.info, is_sample))
+        if in_window and not source.info.live:
+            source = PacedSource(source)
+        intrinsics = find_intrinsics(options, source.info, is_sample)
+        sinks: list[Sink] = [VideoSink(video, source.info.fps, intrinsics)] if video else []
+        assembly = assemble(options, intrinsics)
     except BaseException:
         source.close()
         raise
+    if record is not None:
+        sinks.append(RecordSink(record, assembly.header()))
     count, truth = CountSink(), TruthSink() if is_sample else None
-    sinks = [*_outputs(record, video, source, assembly), count, *([truth] if truth else [])]
+    sinks += [count, *([truth] if truth else [])]
     pipeline = Pipeline(source, assembly.perception, sinks, given["frames"])
     try:
         if in_window:
@@ -120,16 +124,7 @@ def demo(headless: bool, record: Path | None, video: Path | None, **given: Any) 
             _run_headless(pipeline, source, given["frames"])
     finally:
         pipeline.stop()
-    _report(pipeline, assembly, count, truth, [p for p in (record, video) if p is not None])
-
-
-def _outputs(record: Path | None, video: Path | None, source: Source, assembly: Assembly) -> list[Sink]:
-    sinks: list[Sink] = []
-    if record is not None:
-        sinks.append(RecordSink(record, assembly.header()))
-    if video is not None:
-        sinks.append(VideoSink(video, source.info.fps, assembly.intrinsics))
-    return sinks
+    _report(pipeline, assembly, count, truth, outputs)
 
 
 def _window_can_open() -> bool:

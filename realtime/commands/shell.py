@@ -8,13 +8,14 @@ import sys
 from typing import NoReturn
 
 import click
+import cv2
 
 from realtime.errors import PoseError
 
 
 def run(command: click.Command) -> NoReturn:
     """Run a click command and leave the process with the project's exit codes."""
-    logging.basicConfig(level=os.environ.get("REALTIME_POSE3D_LOG", "WARNING").upper(), format="%(message)s")
+    _set_up_logs()
     try:
         status = command.main(standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -33,6 +34,17 @@ def run(command: click.Command) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _set_up_logs() -> None:
+    """Our own words at the level `REALTIME_POSE3D_LOG` names; the codec libraries' only when debugging."""
+    level = os.environ.get("REALTIME_POSE3D_LOG", "").upper()
+    if level not in logging.getLevelNamesMapping():
+        level = "WARNING"
+    logging.basicConfig(level=level, format="%(message)s")
+    if level != "DEBUG":
+        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def _say(message: str) -> None:

@@ -25,9 +25,8 @@ def lifter(name: str) -> Manifest:
     if name in lifter_names():
         return load_manifest(_shipped() / f"{name}.json")
     if not name.endswith(".json"):
-        raise UsageError(
-            f"there is no lifter {name!r}: choose {', '.join(lifter_names())} or a manifest.json"
-        )
+        known = ", ".join(lifter_names())
+        raise UsageError(f"there is no lifter {name!r}: choose {known}, or the path of a manifest (.json)")
     manifest = load_manifest(Path(name))
     if manifest.role != "lifter":
         raise ManifestError(f"{name} describes a {manifest.role}, not a lifter")

@@ -11,7 +11,7 @@ from pathlib import Path
 import realtime.sample as sample
 from realtime.camera import Intrinsics, load_intrinsics
 from realtime.engines.base import Engine
-from realtime.engines.open import Choice, open_engine
+from realtime.engines.open import Choice, choose, open_engine
 from realtime.errors import SourceError, UsageError
 from realtime.lift import Lifter
 from realtime.manifest import Manifest
@@ -90,7 +90,9 @@ def assemble(
     options: Options, intrinsics: Intrinsics, clock: Callable[[], int] = time.perf_counter_ns
 ) -> Assembly:
     """Load the models and put the path together. What was loaded is closed again if a later part fails."""
-    manifests = (*catalogue.image_models(options.models), catalogue.lifter(options.lifter))
+    choose(options.engine)
+    lifter = catalogue.lifter(options.lifter)  # first: the others may have to be fetched
+    manifests = (*catalogue.image_models(options.models), lifter)
     models: list[Model] = []
     try:
         for manifest in manifests:

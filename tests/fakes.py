@@ -63,7 +63,7 @@ class FakeSource:
         error: Exception | None = None,
         gate: threading.Semaphore | None = None,
     ) -> None:
-        self.info = SourceInfo("fake", 64, 48, 30.0, 0 if live else count, live)
+        self.info = SourceInfo("fake", 64, 48, 30.0, 0 if live else count, live, not live)
         self.read_ahead = 0
         self.closed = threading.Event()
         self.ended = threading.Event()

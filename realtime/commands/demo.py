@@ -162,10 +162,12 @@ def _report(
     pipeline: Pipeline, assembly: Assembly, count: CountSink, truth: TruthSink | None, outputs: list[Path]
 ) -> None:
     snapshot = pipeline.snapshot()
-    camera, detector = assembly.intrinsics, assembly.models[0]
+    camera = assembly.intrinsics
     click.echo(f"{count.frames} frames, {count.with_person} with a person; {snapshot.fps:.0f} frames/s")
     stages = ", ".join(f"{name} {p.p50_ms:.1f}" for name, p in snapshot.stages.items())
-    click.echo(f"age at result, p50 ms: {stages} ({detector.engine.backend} {detector.engine.precision})")
+    click.echo(f"median ms a frame: {stages}")
+    nets = ", ".join(f"{m.manifest.name} ({m.engine.backend} {m.engine.precision})" for m in assembly.models)
+    click.echo(f"networks: {nets}")
     click.echo(f"camera: {camera.source}, {camera.fov_deg:.0f} degrees across the longer side")
     for reason, frames in snapshot.drops.items():
         click.echo(f"dropped {frames} frames: {reason}")

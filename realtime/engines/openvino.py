@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class OpenVinoEngine:
             "INFERENCE_NUM_THREADS": threads,
         }
         try:
-            compiled = ov.Core().compile_model(str(model), "CPU", settings)
+            compiled = _core().compile_model(str(model), "CPU", settings)
         except Exception as error:  # the binding raises plain RuntimeError and its children
             raise EngineError(f"OpenVINO cannot load {model}: {error}") from error
         self.inputs = {port.any_name: _spec(port) for port in compiled.inputs}
@@ -53,6 +54,13 @@ class OpenVinoEngine:
     def close(self) -> None:
         """Free the compiled network."""
         self._request = None
+
+
+@functools.cache
+def _core() -> ov.Core:
+    """The one core of this process: closing several leaves a signal stack behind that no longer exists,
+    and the next signal (Ctrl-C) crashes."""
+    return ov.Core()
 
 
 def _spec(port: ov.Output) -> TensorSpec:

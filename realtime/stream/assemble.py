@@ -96,7 +96,8 @@ def assemble(
     models: list[Model] = []
     try:
         for manifest in manifests:
-            engine = open_engine(manifest.check_file(), options.engine, threads=os.cpu_count() or 1)
+            threads = 1 if manifest.role == "lifter" else os.cpu_count() or 1
+            engine = open_engine(manifest.check_file(), options.engine, threads, manifest.role)
             models.append(Model(manifest, engine))
         perception = _perception(options, intrinsics, models, clock)
     except BaseException:

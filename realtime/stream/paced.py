@@ -30,8 +30,8 @@ class PacedSource:
 
     @property
     def info(self) -> SourceInfo:
-        """What the file is."""
-        return self._source.info
+        """What the file is; its frames now come at their own time."""
+        return replace(self._source.info, on_demand=False)
 
     def read(self) -> Frame | None:
         """The next frame, once its time has come."""

@@ -28,7 +28,7 @@ from realtime.types import Frame, Result
 NEWER_CAME = "a newer frame came"
 OUTPUT_TOO_SLOW = "an output was too slow"
 
-_FILE_RING = 4
+_FILE_RING = 2
 _LIVE_RING = 1
 _SINK_RING = 8
 _STOP_TIMEOUT_S = 1.0
@@ -146,7 +146,7 @@ class Pipeline:
         try:
             done = dropped_before = 0
             while self._frames is None or done < self._frames:
-                result = self._perception.process(self._grabbed.get())
+                result = self._perception.process(self._next_frame())
                 dropped = self._ledger.dropped(NEWER_CAME)
                 result = replace(result, dropped=dropped - dropped_before)
                 dropped_before = dropped
@@ -157,6 +157,10 @@ class Pipeline:
             for _, ring in self._deliveries:
                 ring.close()
             self._perception.close()
+
+    def _next_frame(self) -> Frame:
+        frame = self._grabbed.get()
+        return replace(frame, captured_ns=self._clock()) if self.source.info.on_demand else frame
 
     def _hand_out(self, result: Result) -> None:
         frame = result.frame

@@ -26,8 +26,12 @@ _STREAM_PREFIXES = ("rtsp://", "rtsps://", "http://", "https://")
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """What a source is. name: for people, without credentials. frames: 0 when not known. live: a
-    source that goes on by itself, so that a slow reader must lose frames."""
+    """What a source is.
+
+    name: for people, without credentials. frames: 0 when not known. live: it goes on by itself, so that a
+    slow reader must lose frames. on_demand: it is read as fast as the pipeline asks, so a frame's age
+    counts from the moment the pipeline takes it; otherwise from the grab.
+    """
 
     name: str
     width: int
@@ -35,6 +39,7 @@ class SourceInfo:
     fps: float
     frames: int
     live: bool
+    on_demand: bool
 
 
 class Source(Protocol):
@@ -91,7 +96,7 @@ class VideoSource:
         fps = fps if 0.1 < fps < 1000 else 30.0
         frames = 0 if live else max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         height, width = self._first[0].shape[:2]
-        self.info = SourceInfo(name, width, height, fps, frames, live)
+        self.info = SourceInfo(name, width, height, fps, frames, live, on_demand=not live)
 
     def read(self) -> Frame | None:
         """The next frame, or None at the end of a file."""
@@ -146,7 +151,7 @@ class ImageFolder:
         if not self._files:
             raise SourceError(f"the folder {folder} holds no images ({', '.join(sorted(_IMAGE_SUFFIXES))})")
         height, width = self._load(self._files[0]).shape[:2]
-        self.info = SourceInfo(str(folder), width, height, self.FPS, len(self._files), live=False)
+        self.info = SourceInfo(str(folder), width, height, self.FPS, len(self._files), False, True)
 
     def read(self) -> Frame | None:
         """The next image, or None after the last."""

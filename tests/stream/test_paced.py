@@ -46,3 +46,4 @@ def test_closing_ends_the_wait() -> None:
     assert inner.closed.is_set()
     assert source.read() is None
     assert source.info.frames == 100
+    assert not source.info.on_demand

@@ -6,7 +6,7 @@ import pytest
 
 from realtime.errors import PipelineError, SourceLostError
 from realtime.stream.pipeline import NEWER_CAME, Pipeline
-from tests.fakes import CollectSink, FakePerception, FakeSource
+from tests.fakes import CollectSink, FakeClock, FakePerception, FakeSource
 
 TIMEOUT_S = 10.0
 
@@ -28,6 +28,17 @@ def test_every_frame_of_a_file_comes_out_once_in_order() -> None:
     latest = pipeline.latest()
     assert latest is not None
     assert latest.frame.index == 49
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_age_counts_from_the_grab_of_a_camera_but_not_from_reading_ahead_in_a_file(live: bool) -> None:
+    sink = CollectSink()
+    pipeline = Pipeline(FakeSource(100, live), FakePerception(), [sink], 1, FakeClock(step_ns=1000))
+    pipeline.start()
+    assert pipeline.wait(TIMEOUT_S)
+    pipeline.stop()
+    # The fake source stamps 0; the pipeline's clock has never said 0.
+    assert [r.frame.captured_ns == 0 for r in sink.results] == [live]
 
 
 def test_a_slow_reader_of_a_camera_gets_the_newest_frame_and_counts_the_rest() -> None:

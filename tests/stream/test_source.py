@@ -35,7 +35,7 @@ def indices(source: object) -> list[int]:
 
 def test_a_file_gives_every_frame_in_order(tmp_path: Path) -> None:
     source = open_source(str(write_video(tmp_path / "a.mp4")), FakeClock(step_ns=1000))
-    assert source.info == SourceInfo(str(tmp_path / "a.mp4"), 64, 48, 25.0, 12, live=False)
+    assert source.info == SourceInfo(str(tmp_path / "a.mp4"), 64, 48, 25.0, 12, live=False, on_demand=True)
     frames = []
     while (frame := source.read()) is not None:
         frames.append(frame)

@@ -1,0 +1,1 @@
+"""The window, driven as a user would."""

@@ -95,7 +95,7 @@ def load_motion(path: Path) -> Motion:
 
 def _read(path: Path) -> dict[str, Array]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
     except OSError as error:
         raise MotionFileError(f"cannot read motion file {path}: {error.strerror or error}") from error

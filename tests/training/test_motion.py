@@ -15,7 +15,10 @@ from training.motion import MotionFileError, load_motion
 
 def test_takes_come_back_in_metres_with_their_names(tmp_path: Path) -> None:
     motion = load_motion(write_motion(tmp_path / "m.npz"))
-    assert [(s.name, s.subject, len(s)) for s in motion.sequences] == [("ann_1", "ann", 40), ("bob_1", "bob", 20)]
+    assert [(s.name, s.subject, len(s)) for s in motion.sequences] == [
+        ("ann_1", "ann", 40),
+        ("bob_1", "bob", 20),
+    ]
     assert motion.fps == 30
     assert motion.frames == 60
     np.testing.assert_allclose(motion.sequences[1].positions_m, walker_m(20, 2), atol=6e-4)
@@ -87,6 +90,11 @@ def test_what_is_no_npz_is_refused(tmp_path: Path) -> None:
     text.write_text("hello")
     with pytest.raises(MotionFileError, match="must be an NPZ"):
         load_motion(text)
+    (tmp_path / "cut.npz").write_bytes(b"PK\x03\x04 and no more")
+    with pytest.raises(MotionFileError, match="must be an NPZ"):
+        load_motion(tmp_path / "cut.npz")
+    with pytest.raises(MotionFileError, match="cannot read"):
+        load_motion(tmp_path)
     single = tmp_path / "single.npy"
     np.save(single, np.zeros(3))
     with pytest.raises(MotionFileError, match="must be an NPZ"):

@@ -22,7 +22,9 @@ def walker_m(frames: int = 60, seed: int = 0) -> FloatArray:
     for child, parent in H36M17.bones:
         c, p = H36M17.index(child), H36M17.index(parent)
         sign = 1 if child.startswith("l_") else -1
-        bend = (0.5 * sign * np.sin(phase)) if child.endswith(("knee", "ankle", "elbow", "wrist")) else 0 * phase
+        bend = (
+            (0.5 * sign * np.sin(phase)) if child.endswith(("knee", "ankle", "elbow", "wrist")) else 0 * phase
+        )
         x, y, z = rest[c] - rest[p]
         turned = np.stack(
             [np.full(frames, x), y * np.cos(bend) - z * np.sin(bend), y * np.sin(bend) + z * np.cos(bend)], -1

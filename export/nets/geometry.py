@@ -1,0 +1,117 @@
+"""The geometry every lifter shares: from rays to a normalised pose in a virtual camera, and back.
+
+A person seen off the optical axis looks sheared. So each frame gets a virtual camera at the real
+camera's place that looks at the person's mean ray: rays are turned into it, centred and scaled, the
+network works there, and its pose is turned back. All shapes start with any leading dimensions `...`;
+J = 17. Rays are undistorted (x/z, y/z); axes are x right, y down, z forward.
+
+The virtual camera belongs to the frame: temporal features mix frames whose cameras differ by the
+person's motion across the image, a degree or two between neighbours. Written in few operators: on a CPU
+a step of these networks costs what its operators cost to start, not their sums.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from realtime.skeleton import H36M17
+
+JOINTS = len(H36M17)
+FEATURES = 3 * JOINTS + 3
+"""Per frame: 34 normalised coordinates, 17 scores, log scale, mean ray."""
+
+_LIMB_WEIGHT = 0.5
+_LIMBS = ("knee", "ankle", "elbow", "wrist")
+# A trickle of weight on a person of this angular size, so that no visible joint still gives finite numbers.
+_PRIOR_WEIGHT = 1e-3
+_PRIOR_SCALE = 0.15
+_MIN_SCALE = 0.01
+_MIN_FORWARD = 0.05
+_MAX_COORDINATE = 6.0
+_MAX_RAY = 20.0
+_LOG_SCALE_CENTRE = -2.2
+_MIN_DEPTH_M = 0.1
+_LOG_SIZE_RANGE = (-4.0, 1.0)
+
+
+def joint_weights() -> Tensor:
+    """(17,) weight of each joint in the person's mean and scale: limbs swing, so they count half."""
+    return torch.tensor([_LIMB_WEIGHT if j.endswith(_LIMBS) else 1.0 for j in H36M17.joints])
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One frame's person in the virtual camera.
+
+    turn: (..., 3, 3), row vectors in real camera axes times it are in virtual axes. rays: (..., 17, 2) in
+    the virtual camera. share: (..., 1, 17) of each joint in means, 0 where it is missing.
+    scale: (..., 1) root mean square distance of the rays from their mean.
+    features: (..., FEATURES) what a network is fed.
+    """
+
+    turn: Tensor
+    rays: Tensor
+    share: Tensor
+    scale: Tensor
+    features: Tensor
+
+
+def facing(ray: Tensor) -> Tensor:
+    """The least rotation that takes the direction of a ray (..., 1, 2) to z, (..., 3, 3) for row vectors.
+
+    With d the unit direction and s = d + z it is I - s s' / s.z + 2 d z', that is
+    diag(1, 1, -1) + s' (2 z - s / s.z).
+    """
+    lean = (1 + (ray * ray).sum(-1, keepdim=True)).sqrt()
+    half = torch.cat([ray / lean, 1 + 1 / lean], dim=-1)
+    across = torch.tensor([[0.0, 0.0, 2.0]], dtype=ray.dtype) - half / half[..., 2:]
+    mirror = torch.diag(torch.tensor([1.0, 1.0, -1.0], dtype=ray.dtype))
+    return mirror + half.transpose(-1, -2) * across
+
+
+def view(rays: Tensor, score: Tensor, weights: Tensor) -> View:
+    """See a person in their own virtual camera.
+
+    rays: (..., 17, 2), score: (..., 17) in [0, 1], 0 = missing (its ray may be anything, NaN too).
+    weights: `joint_weights()`.
+    """
+    zero = torch.zeros((), dtype=rays.dtype)
+    seen = (score > 0).unsqueeze(-1)
+    rays = torch.where(seen, rays, zero).clamp(-_MAX_RAY, _MAX_RAY)
+    weight = (score * weights).unsqueeze(-2)
+    total = weight.sum(-1, keepdim=True) + _PRIOR_WEIGHT
+    share = weight / total
+    mean = share @ rays
+
+    turn = facing(mean)
+    turned = rays @ turn[..., :2, :] + turn[..., 2:, :]
+    sideways, forward = torch.split(turned, [2, 1], dim=-1)
+    virtual = sideways / forward.clamp(min=_MIN_FORWARD)
+    offset = virtual - share @ virtual
+    square = (share @ (offset * offset)).sum(-1, keepdim=True) + _PRIOR_WEIGHT * _PRIOR_SCALE**2 / total
+    scale = square.sqrt().clamp(min=_MIN_SCALE)
+
+    normal = (offset / scale).clamp(-_MAX_COORDINATE, _MAX_COORDINATE)
+    normal = torch.where(seen, normal, zero).flatten(-2)
+    log_scale = scale.log() - _LOG_SCALE_CENTRE
+    features = torch.cat([normal, score, torch.cat([log_scale, mean], dim=-1)[..., 0, :]], dim=-1)
+    return View(turn, virtual, share, scale[..., 0, :], features)
+
+
+def place(seen: View, pose: Tensor, log_size: Tensor) -> tuple[Tensor, Tensor]:
+    """Turn a virtual-camera answer into the real camera's.
+
+    pose: (..., 17, 3) root-relative metres in virtual axes. log_size: (..., 1) log of the person's
+    apparent size in metres, so that the pelvis lies `exp(log_size) / scale` along the virtual axis.
+    Sideways the pelvis goes where the visible joints' rays, given pose and depth, put it on average.
+    Returns the pose in real camera axes and the pelvis's z in the real camera, metres, (..., 1).
+    """
+    depth = (log_size.clamp(*_LOG_SIZE_RANGE).exp() / seen.scale).unsqueeze(-1)
+    across, ahead = torch.split(pose, [2, 1], dim=-1)
+    sideways = seen.share @ (seen.rays * (ahead + depth) - across)
+    together = torch.cat([pose, torch.cat([sideways, depth], dim=-1)], dim=-2)
+    real = together @ seen.turn.transpose(-1, -2)
+    return real[..., :JOINTS, :], real[..., JOINTS, 2:].clamp(min=_MIN_DEPTH_M)

@@ -1,0 +1,80 @@
+"""`realtime-train`: make the networks that are shipped."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import sys
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from realtime.commands.shell import run
+
+_EXAMPLES = """
+\b
+Examples:
+  realtime-train causal-tcn --motion cmu_h36m17_30hz.npz --out runs/causal-tcn --minutes 20
+  realtime-train causal-tcn --motion cmu_h36m17_30hz.npz --out runs/again --minutes 20 --seed 7
+"""
+
+
+@click.group(epilog=_EXAMPLES)
+def cli() -> None:
+    """Train networks on motion capture."""
+
+
+@cli.command("causal-tcn", epilog=_EXAMPLES)
+@click.option(
+    "--motion",
+    "motion_file",
+    required=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Motion file (NPZ) with the subjects of training/split.py.",
+)
+@click.option(
+    "--out",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the log, the checkpoint, the ONNX file, its manifest and its card go; a run there goes on.",
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Training time to spend, resumed runs included.",
+)
+@click.option(
+    "--steps", type=click.IntRange(min=1), help="Optimiser steps to take, instead of minutes or at most."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights and data.")
+@click.option(
+    "--threads", type=click.IntRange(min=1), default=2, show_default=True, help="Processor threads."
+)
+def causal_tcn(
+    motion_file: Path, out: Path, minutes: float | None, steps: int | None, seed: int, threads: int
+) -> None:
+    """Train the causal temporal convolutional lifter and export it as a step model.
+
+    Interrupt it at will: the same command goes on from its last checkpoint.
+    """
+    # torch takes seconds to import, which --help should not cost.
+    from training.loop import Plan
+    from training.produce import Production, produce_causal_tcn
+
+    logging.getLogger("training").setLevel(logging.INFO)
+    plan = Plan(minutes, steps, seed, threads=threads)
+    command = "realtime-train " + shlex.join(sys.argv[1:])
+    manifest = produce_causal_tcn(Production(motion_file, out, command), plan, tqdm.write)
+    click.echo(f"wrote {manifest.path} with its manifest and card")
+
+
+def main() -> None:
+    """Entry point."""
+    run(cli)
+
+
+if __name__ == "__main__":
+    main()

@@ -74,6 +74,10 @@ _POSE_ERROR_M = 0.05
 """How far a lifted joint is off sideways, one standard deviation: what the 2D residual is weighed by."""
 _RAY_ERROR = 0.004
 """How far a keypoint's ray is off: about 2 px at a focal length of 500 px."""
+_PRIOR_TRUST = 0.3
+"""The prior's sigma is taken at this share of what it says. The fit would count the joints as so many
+independent witnesses of the depth, but they share the error of the body's size; measured on unseen
+subjects, 0.3 beats both 1 and the prior alone in the mean."""
 _MIN_DEPTH_M = 0.2
 
 
@@ -88,9 +92,9 @@ def fit_root(
     """
     noise_m = np.hypot(_POSE_ERROR_M, _RAY_ERROR * depth_m)
     weight = (score / noise_m**2).astype(np.float64)
-    u, v = rays[:, 0].astype(np.float64), rays[:, 1].astype(np.float64)
+    u, v = np.where(score[:, None] > 0, rays, 0.0).astype(np.float64).T
     x, y, z = relative_m.astype(np.float64).T
-    prior = 1.0 / sigma_m**2
+    prior = 1.0 / (_PRIOR_TRUST * sigma_m) ** 2
     total = weight.sum() + 1e-9
     normal = np.array(
         [

@@ -116,8 +116,9 @@ def fit_root(
 
 _SPINE_PATH = ("pelvis", "spine", "thorax", "neck", "head")
 _LEG_PATHS = (("l_hip", "l_knee", "l_ankle"), ("r_hip", "r_knee", "r_ankle"))
-STATURE_RATIO = 1.137
-"""Stature over the summed bones from ankle to head: the sole, the crown and the bends are not in them."""
+STATURE_RATIO = 1.130
+"""Stature over the summed bones from ankle to head, which leave out the sole and the crown: that of the
+sample's body, whose joints are exact."""
 
 
 def bone_path_m(relative_m: FloatArray) -> float:

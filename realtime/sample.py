@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from realtime.camera import Intrinsics, load_intrinsics
-from realtime.types import FloatArray, Result
+from realtime.types import Array, FloatArray, Result
 
 NAME = "sample"
 
@@ -22,6 +22,13 @@ def clip_path() -> Path:
 def camera() -> Intrinsics:
     """The exact camera it was rendered with."""
     return load_intrinsics(_asset("sample_camera.yaml"))
+
+
+def load_truth() -> dict[str, Array]:
+    """The exact truth: `pose_m` (T, 17, 3) absolute camera space, `keypoints_px` (T, 17, 2), `visible`
+    (T, 17), `box_px` (T, 4), `height_m`, `fps`, `joints`."""
+    with np.load(_asset("sample_truth.npz"), allow_pickle=False) as truth:
+        return dict(truth)
 
 
 def _asset(name: str) -> Path:
@@ -54,9 +61,9 @@ class TruthSink:
     """Compares results with the sample's truth, frame by frame."""
 
     def __init__(self) -> None:
-        with np.load(_asset("sample_truth.npz"), allow_pickle=False) as truth:
-            self._pose_m: FloatArray = truth["pose_m"]
-            self._keypoints_px: FloatArray = truth["keypoints_px"]
+        truth = load_truth()
+        self._pose_m: FloatArray = truth["pose_m"]
+        self._keypoints_px: FloatArray = truth["keypoints_px"]
         self._frames = 0
         self._relative: list[float] = []
         self._root: list[float] = []

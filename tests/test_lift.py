@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from realtime.errors import ManifestError
 from realtime.lift import STATURE_RATIO, BodyScale, Lifter, bone_path_m, fit_root
 from realtime.manifest import Manifest, StateTensor
+from realtime.sample import load_truth
 from tests.fakes import FakeEngine, standing_pose
 
 
@@ -130,6 +131,12 @@ def test_a_known_stature_fixes_the_size(size: float, stature_m: float) -> None:
     for _ in range(3):
         factor = scale.update(pose)
     assert STATURE_RATIO * bone_path_m(pose * np.float32(factor)) == pytest.approx(stature_m, rel=1e-4)
+
+
+def test_the_sample_body_has_its_stature() -> None:
+    truth = load_truth()
+    paths = [bone_path_m(pose - pose[0]) for pose in truth["pose_m"]]
+    assert STATURE_RATIO * np.median(paths) == pytest.approx(float(truth["height_m"]), rel=0.002)
 
 
 def test_one_odd_frame_hardly_changes_the_size() -> None:

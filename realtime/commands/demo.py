@@ -142,7 +142,12 @@ def _run_headless(pipeline: Pipeline, source: Source, frames: int | None) -> Non
     with tqdm(total=total, unit="frame", disable=None) as bar:
         ended = False
         while not ended:
-            ended = pipeline.wait(timeout_s=0.2)
+            try:
+                ended = pipeline.wait(timeout_s=0.2)
+            except KeyboardInterrupt:
+                if not source.info.live:
+                    raise
+                ended = True  # the one way to end a camera or a stream
             snapshot = pipeline.snapshot()
             bar.set_postfix_str(f"p50 {snapshot.stages['total'].p50_ms:.1f} ms", refresh=False)
             bar.update(snapshot.frames - bar.n)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+import cv2
 import numpy as np
 
 from realtime.engines.base import TensorSpec, check_feeds
 from realtime.stream.source import SourceInfo
-from realtime.types import Array, FloatArray, Frame, Person, Pose3D, Result
+from realtime.types import Array, FloatArray, Frame, ImageArray, Person, Pose3D, Result
 
 
 class FakeClock:
@@ -155,3 +158,32 @@ class FakeEngine:
 
     def close(self) -> None:
         self.closed = True
+
+
+@contextlib.contextmanager
+def http_camera(images: Iterable[ImageArray]) -> Iterator[str]:
+    """The address of an HTTP camera (MJPEG) on loopback that sends these images and hangs up."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+            self.end_headers()
+            with contextlib.suppress(ConnectionError):
+                for image in images:
+                    jpeg = cv2.imencode(".jpg", image)[1].tobytes()
+                    head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                    self.wfile.write(head.encode() + jpeg + b"\r\n")
+
+        def log_message(self, *args: object) -> None:
+            """Keep quiet."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/stream.mjpg"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import cv2
@@ -15,6 +18,7 @@ import pytest
 from realtime.cache import ENVIRONMENT_VARIABLE
 from realtime.camera import Intrinsics
 from realtime.sample import camera, clip_path
+from tests.fakes import http_camera
 
 
 def demo(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -140,6 +144,28 @@ def test_a_known_height_sets_the_scale(tmp_path: Path) -> None:
         last = json.loads(record.read_text().splitlines()[-1])
         depths[height] = last["people"][0]["root_m"][2]
     assert depths["2.0"] / depths["1.5"] == pytest.approx(2.0 / 1.5, rel=0.05)
+
+
+@pytest.mark.usefixtures("blazepose")
+def test_ctrl_c_ends_a_stream_with_its_report(tmp_path: Path) -> None:
+    image = cv2.VideoCapture(str(clip_path())).read()[1]
+    record = tmp_path / "out.jsonl"
+    with http_camera(itertools.repeat(image)) as address:
+        command = [sys.executable, "-m", "realtime.commands.demo", "--headless", "--source", address]
+        process = subprocess.Popen(
+            [*command, "--record", str(record)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        pause = threading.Event()
+        while not record.exists() and process.poll() is None:
+            pause.wait(0.05)
+        process.send_signal(signal.SIGINT)
+        said, complained = process.communicate(timeout=30)
+    assert process.returncode == 0, complained
+    assert "with a person" in said
+    assert str(record) in said
+    lines = [json.loads(line) for line in record.read_text().splitlines()]
+    assert len(lines) >= 2
+    assert lines[1]["people"]
 
 
 def test_help_has_examples_and_every_option() -> None:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import http.server
 import itertools
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import pytest
 import realtime.stream.source as source_module
 from realtime.errors import SourceError, SourceLostError, UsageError
 from realtime.stream.source import ImageFolder, SourceInfo, VideoSource, open_file, open_source, redacted
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, http_camera
 
 
 def write_video(path: Path, frames: int = 12) -> Path:
@@ -165,28 +163,9 @@ def test_a_stream_that_does_not_answer_fails_without_its_password(monkeypatch: p
 
 @pytest.fixture
 def mjpeg_server() -> Iterator[str]:
-    """An HTTP camera on loopback that sends 5 JPEG images and hangs up."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-            self.end_headers()
-            for n in range(5):
-                _, jpeg = cv2.imencode(".jpg", np.full((48, 64, 3), 40 * n, np.uint8))
-                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-                self.wfile.write(head.encode() + jpeg.tobytes() + b"\r\n")
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/stream.mjpg"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    """An HTTP camera on loopback that sends 5 images and hangs up."""
+    with http_camera([np.full((48, 64, 3), 40 * n, np.uint8) for n in range(5)]) as address:
+        yield address
 
 
 def test_an_http_camera_gives_frames_then_is_lost(mjpeg_server: str) -> None:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from realtime.camera import Intrinsics
 from realtime.commands.options import pipeline_options, to_options
 from realtime.commands.shell import run
+from realtime.errors import UsageError
 from realtime.sample import TruthSink
 from realtime.stream.assemble import Assembly, assemble, find_intrinsics, find_source
 from realtime.stream.ledger import Snapshot
@@ -97,8 +98,7 @@ def demo(headless: bool, record: Path | None, video: Path | None, **given: Any) 
     """Show people in 3D, in metres, in camera space, with the delay shown."""
     options = to_options(given)
     outputs = [path for path in (record, video) if path is not None]
-    for path in outputs:
-        check_writable(path)
+    _check_outputs(outputs, given["source"])
     in_window = not headless and _window_can_open()
     source, is_sample = find_source(given["source"])
     try:
@@ -125,6 +125,16 @@ def demo(headless: bool, record: Path | None, video: Path | None, **given: Any) 
     finally:
         pipeline.stop()
     _report(pipeline, assembly, count, truth, outputs)
+
+
+def _check_outputs(outputs: list[Path], source: str | None) -> None:
+    """Refuse what would overwrite the source or one output with another, and what cannot be written."""
+    taken = [Path(source).resolve()] if source else []
+    for path in outputs:
+        if path.resolve() in taken:
+            raise UsageError(f"{path} is the source, or is named twice: give every output a name of its own")
+        taken.append(path.resolve())
+        check_writable(path)
 
 
 def _window_can_open() -> bool:

@@ -53,8 +53,13 @@ def _shipped() -> Path:
 
 def _blazepose(part: str) -> Manifest:
     path = model_dir(BLAZEPOSE) / f"{part}.json"
-    if not path.is_file():
-        _fetch(BLAZEPOSE)
+    try:
+        manifest = load_manifest(path)
+        if manifest.path.is_file():
+            return manifest
+    except ManifestError:
+        pass  # absent or damaged: fetching puts both right
+    _fetch(BLAZEPOSE)
     return load_manifest(path)
 
 

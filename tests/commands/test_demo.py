@@ -72,6 +72,7 @@ def bad_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--source", "sample", "--models", "missing.json"], "cannot read manifest", 2),
         (["--source", "sample", "--record", "none/out.jsonl"], "cannot write", 1),
         (["--source", "sample", "--video", "out.txt"], "must end in", 1),
+        (["--source", "text.mp4", "--record", "text.mp4"], "is the source", 2),
         (["--source", "sample", "--nonsense"], "No such option", 2),
         (["stray"], "unexpected extra argument", 2),
     ],

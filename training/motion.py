@@ -104,9 +104,9 @@ def _read(path: Path) -> dict[str, Array]:
 
 
 def _rate(path: Path, value: Array) -> float:
-    if value.size != 1 or value.dtype.kind not in "iuf" or not 0 < float(value) <= _MAX_FPS:
+    if value.size != 1 or value.dtype.kind not in "iuf" or not 0 < float(value.item()) <= _MAX_FPS:
         raise MotionFileError(f"{path}: fps must be one number between 0 and {_MAX_FPS}")
-    return float(value)
+    return float(value.item())
 
 
 def _order(path: Path, joints: Array | None) -> list[int]:

@@ -12,6 +12,10 @@ import cv2
 
 from realtime.errors import PoseError
 
+log = logging.getLogger(__name__)
+
+LOG_VARIABLE = "REALTIME_POSE3D_LOG"
+
 
 def run(command: click.Command) -> NoReturn:
     """Run a click command and leave the process with the project's exit codes."""
@@ -33,12 +37,19 @@ def run(command: click.Command) -> NoReturn:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except Exception as error:
+        log.debug("the traceback", exc_info=True)
+        _say(
+            f"{type(error).__name__}: {error} (this is a defect of the program: please report it; "
+            f"{LOG_VARIABLE}=DEBUG shows where)"
+        )
+        sys.exit(1)
     sys.exit(status if isinstance(status, int) else 0)
 
 
 def _set_up_logs() -> None:
-    """Our own words at the level `REALTIME_POSE3D_LOG` names; the codec libraries' only when debugging."""
-    level = os.environ.get("REALTIME_POSE3D_LOG", "").upper()
+    """Our own words at the level that LOG_VARIABLE names; the codec libraries' only when debugging."""
+    level = os.environ.get(LOG_VARIABLE, "").upper()
     if level not in logging.getLevelNamesMapping():
         level = "WARNING"
     logging.basicConfig(level=level, format="%(message)s")

@@ -31,6 +31,11 @@ def test_labels_and_joints_may_be_absent(tmp_path: Path) -> None:
     assert [s.name for s in motion.sequences] == ["0", "1"]
 
 
+@pytest.mark.parametrize("fps", [25, 25.0, np.array([25.0]), np.float32(25)])
+def test_the_rate_may_be_any_single_number(tmp_path: Path, fps: Any) -> None:
+    assert load_motion(write_motion(tmp_path / "m.npz", fps=np.asarray(fps))).fps == 25
+
+
 def test_joints_in_another_order_are_put_in_ours(tmp_path: Path) -> None:
     plain = load_motion(write_motion(tmp_path / "a.npz"))
     order = np.random.default_rng(0).permutation(17)

@@ -21,6 +21,8 @@ Clock = Callable[[], int]
 OPEN_TIMEOUT_MS = 5000
 READ_TIMEOUT_MS = 5000
 _IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
+# Containers without an index promise a frame count that is only estimated.
+_WHOLE = 0.9
 _STREAM_PREFIXES = ("rtsp://", "rtsps://", "http://", "https://")
 
 
@@ -106,7 +108,7 @@ class VideoSource:
                 raise SourceLostError(
                     f"{self.info.name} stopped after {self._index} frames: check its cable or network"
                 )
-            if self._index < self.info.frames - 1:
+            if self._index < _WHOLE * self.info.frames:
                 raise SourceLostError(
                     f"{self.info.name} ended at frame {self._index} of {self.info.frames}: "
                     "it is damaged or cut short"

@@ -173,3 +173,9 @@ def test_an_http_camera_gives_frames_then_is_lost(mjpeg_server: str) -> None:
     assert source.info.live
     with pytest.raises(SourceLostError, match="stopped after"):
         indices(source)
+
+
+def test_a_file_that_promised_a_frame_too_many_is_whole() -> None:
+    capture = BrokenCapture()
+    capture.left = 9
+    assert indices(VideoSource(capture, "film", live=False)) == list(range(9))  # type: ignore[arg-type]

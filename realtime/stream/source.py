@@ -21,7 +21,7 @@ Clock = Callable[[], int]
 OPEN_TIMEOUT_MS = 5000
 READ_TIMEOUT_MS = 5000
 _IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
-# Containers without an index promise a frame count that is only estimated.
+# Edit lists hide some of the frames that a container counts.
 _WHOLE = 0.9
 _STREAM_PREFIXES = ("rtsp://", "rtsps://", "http://", "https://")
 
@@ -82,10 +82,18 @@ def redacted(address: str) -> str:
 
 
 class VideoSource:
-    """Frames through OpenCV. The capture must be open; its first frame is read at once, to know it."""
+    """Frames through OpenCV. The capture must be open; its first frame is read at once, to know it.
+
+    counted: the container states its number of frames, so that fewer mean damage.
+    """
 
     def __init__(
-        self, capture: cv2.VideoCapture, name: str, live: bool, clock: Clock = time.perf_counter_ns
+        self,
+        capture: cv2.VideoCapture,
+        name: str,
+        live: bool,
+        clock: Clock = time.perf_counter_ns,
+        counted: bool = False,
     ) -> None:
         self._capture = capture
         self._clock = clock
@@ -96,7 +104,7 @@ class VideoSource:
             raise SourceError(f"{name} opens but gives no image: it is empty, damaged, or in use elsewhere")
         fps = capture.get(cv2.CAP_PROP_FPS)
         fps = fps if 0.1 < fps < 1000 else 30.0
-        frames = 0 if live else max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        frames = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))) if counted else 0
         height, width = self._first[0].shape[:2]
         self.info = SourceInfo(name, width, height, fps, frames, live, on_demand=not live)
 
@@ -204,7 +212,8 @@ def open_file(path: Path, clock: Clock = time.perf_counter_ns) -> VideoSource:
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     if not capture.isOpened():
         raise SourceError(f"{path} is not a video that this build of OpenCV can read: convert it to MP4")
-    return VideoSource(capture, str(path), live=False, clock=clock)
+    counted = path.suffix.lower() in _COUNTING_SUFFIXES
+    return VideoSource(capture, str(path), live=False, clock=clock, counted=counted)
 
 
 def _open_stream(address: str, clock: Clock) -> VideoSource:
@@ -225,7 +234,9 @@ def _open_stream(address: str, clock: Clock) -> VideoSource:
 
 
 _BOX_HEADER = struct.Struct(">I4s")
-_CONTAINER_SUFFIXES = {".mp4", ".m4v", ".mov"}
+_ISO_SUFFIXES = {".mp4", ".m4v", ".mov"}
+# Elsewhere (Matroska, WebM) OpenCV guesses the count from the duration, far off at a variable rate.
+_COUNTING_SUFFIXES = _ISO_SUFFIXES | {".avi"}
 
 
 def _refuse_truncated(path: Path, size: int) -> None:
@@ -234,7 +245,7 @@ def _refuse_truncated(path: Path, size: int) -> None:
     Decoders play such a file up to the cut, or not at all, without saying why. Only the headers of the
     top-level boxes are read (ISO/IEC 14496-12, section 4.2).
     """
-    if path.suffix.lower() not in _CONTAINER_SUFFIXES:
+    if path.suffix.lower() not in _ISO_SUFFIXES:
         return
     kinds: set[bytes] = set()
     offset = 0

@@ -96,7 +96,7 @@ class BrokenCapture:
 
 
 def test_a_file_that_ends_early_says_so() -> None:
-    source = VideoSource(BrokenCapture(), "film", live=False)  # type: ignore[arg-type]
+    source = VideoSource(BrokenCapture(), "film", live=False, counted=True)  # type: ignore[arg-type]
     with pytest.raises(SourceLostError, match="ended at frame 4 of 10"):
         indices(source)
 
@@ -175,7 +175,10 @@ def test_an_http_camera_gives_frames_then_is_lost(mjpeg_server: str) -> None:
         indices(source)
 
 
-def test_a_file_that_promised_a_frame_too_many_is_whole() -> None:
+@pytest.mark.parametrize(("given", "counted"), [(9, True), (3, False)])
+def test_a_promise_of_more_frames_counts_only_where_frames_are_counted(given: int, counted: bool) -> None:
     capture = BrokenCapture()
-    capture.left = 9
-    assert indices(VideoSource(capture, "film", live=False)) == list(range(9))  # type: ignore[arg-type]
+    capture.left = given
+    source = VideoSource(capture, "film", live=False, counted=counted)  # type: ignore[arg-type]
+    assert source.info.frames == (10 if counted else 0)
+    assert indices(source) == list(range(given))

@@ -102,7 +102,7 @@ class Manifest:
         if sha256_of(self.path) != self.sha256:
             raise ModelError(
                 f"{self.path} is not the file its manifest names (SHA-256 differs): "
-                f"delete {self.directory} and fetch or export {self.name} again"
+                f"fetch or export {self.name} again"
             )
         return self.path
 

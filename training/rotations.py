@@ -29,12 +29,13 @@ def frame(primary: Float64Array, secondary: Float64Array) -> Float64Array:
 def swing(start: Float64Array, end: Float64Array) -> Float64Array:
     """(..., 3, 3) the smallest turn that carries direction `start` to `end`; opposite ones are undefined."""
     a, b = np.broadcast_arrays(unit(start), unit(end))
-    cross, cosine = np.cross(a, b), (a * b).sum(axis=-1)[..., None, None]
-    skew = np.zeros((*cross.shape[:-1], 3, 3))
-    for row, column, axis, sign in ((0, 1, 2, -1), (0, 2, 1, 1), (1, 2, 0, -1)):
-        skew[..., row, column] = sign * cross[..., axis]
-        skew[..., column, row] = -sign * cross[..., axis]
-    return np.asarray(np.eye(3) + skew + skew @ skew / np.maximum(1 + cosine, 1e-6))
+    # Two reflections: exact to rounding however near to opposite the directions are.
+    return _reflection(unit(a + b)) @ _reflection(a)
+
+
+def _reflection(normal: Float64Array) -> Float64Array:
+    """(..., 3, 3) the mirror image in the plane square to a unit vector (..., 3)."""
+    return np.asarray(np.eye(3) - 2 * normal[..., :, None] * normal[..., None, :])
 
 
 def axis_angle(axis: Float64Array, angle_rad: Float64Array | float) -> Float64Array:

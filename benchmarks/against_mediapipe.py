@@ -13,25 +13,19 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import platform
 import statistics
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from realtime.machine import processor
+
 
 def last_json(command: list[str]) -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
-
-
-def cpu_name() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{len(names)} x {names[0]}" if names else platform.processor()
 
 
 def compare(video: Path, options: argparse.Namespace) -> dict[str, Any]:
@@ -67,7 +61,7 @@ def main() -> None:
         print(json.dumps(rows[-1]), flush=True)
     if options.out:
         report = {
-            "machine": cpu_name(),
+            "machine": processor(),
             "date": datetime.date.today().isoformat(),
             "engine": options.engine,
             "rounds": options.rounds,

@@ -10,7 +10,7 @@ from typing import Any
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-from export.onnx_info import parameter_count
+from export.onnx_info import weights_in
 from realtime.errors import ModelError, UsageError
 from realtime.manifest import Manifest, load_manifest, sha256_of
 
@@ -53,7 +53,7 @@ def _network(path: Path) -> Iterator[Row]:
     counts = collections.Counter(node.op_type for node in graph.node)
     kinds = ", ".join(f"{kind} {count}" for kind, count in counts.most_common())
     yield "operators", f"{len(graph.node)}: {kinds}"
-    yield "parameters", f"{parameter_count(path):,}"
+    yield "parameters", f"{weights_in(model):,}"
 
 
 def _tensor(value: Any) -> str:

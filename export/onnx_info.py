@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import onnx
 
@@ -20,4 +21,9 @@ def parameter_count(path: Path) -> int:
         raise ModelError(f"cannot read {path} as an ONNX model: export it again") from error
     except Exception as error:  # protobuf raises a type of its own
         raise ModelError(f"{path} is not an ONNX model: export it again") from error
+    return weights_in(model)
+
+
+def weights_in(model: Any) -> int:
+    """Floating-point numbers stored as weights in an `onnx.ModelProto`."""
     return sum(math.prod(w.dims) for w in model.graph.initializer if w.data_type in _FLOATS)

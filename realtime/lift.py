@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,14 @@ RAYS, SCORE = "rays", "score"
 POSE, ROOT_DEPTH, ROOT_DEPTH_SIGMA = "pose", "root_depth", "root_depth_sigma"
 
 
+class LiftedPerson(NamedTuple):
+    """What a lifter says of one person: (17, 3) metres, and the pelvis's depth with its sigma, metres."""
+
+    relative_m: FloatArray
+    root_depth_m: float
+    root_sigma_m: float
+
+
 @dataclass(frozen=True, slots=True)
 class Lifted:
     """What a lifter says of N people.
@@ -28,6 +37,10 @@ class Lifted:
     relative_m: FloatArray
     root_depth_m: FloatArray
     root_sigma_m: FloatArray
+
+    def person(self, n: int) -> LiftedPerson:
+        """One of the N."""
+        return LiftedPerson(self.relative_m[n], float(self.root_depth_m[n]), float(self.root_sigma_m[n]))
 
 
 class Lifter:

@@ -10,6 +10,7 @@ import numpy as np
 from realtime.skeleton import H36M17
 from realtime.types import Array, FloatArray
 from training.motion import Motion
+from training.rotations import axis_angle, unit
 
 _BONES: Final[list[tuple[int, int]]] = [(H36M17.index(c), H36M17.index(p)) for c, p in H36M17.bones]
 _CHILDREN: Final[list[int]] = [c for c, _ in _BONES]
@@ -56,15 +57,12 @@ def assemble(root_m: FloatArray, bones_m: FloatArray) -> FloatArray:
 def torso_axes(joints_m: FloatArray) -> FloatArray:
     """(..., 3, 3) whose columns are the torso's axes: to its left, up, and forward; from (..., 17, 3)."""
     left, right, thorax, pelvis = (
-        joints_m[..., H36M17.index(j), :] for j in ("l_shoulder", "r_shoulder", "thorax", "pelvis")
+        joints_m[..., H36M17.index(j), :].astype(np.float64)
+        for j in ("l_shoulder", "r_shoulder", "thorax", "pelvis")
     )
-    across = _unit(left - right)
-    forward = _unit(np.cross(across, thorax - pelvis))
+    across = unit(left - right)
+    forward = unit(np.cross(across, thorax - pelvis))
     return np.stack([across, np.cross(forward, across), forward], axis=-1).astype(np.float32)
-
-
-def _unit(vectors: Array) -> Array:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6))
 
 
 def _with_borrowed_arms(rng: np.random.Generator, joints_m: FloatArray) -> FloatArray:
@@ -162,6 +160,5 @@ def _mirrored(rng: np.random.Generator, joints_m: FloatArray) -> FloatArray:
 def _turned(rng: np.random.Generator, joints_m: FloatArray) -> FloatArray:
     """Each clip turned about the vertical by its own random angle."""
     angle = rng.uniform(-math.pi, math.pi, len(joints_m))
-    c, s, zero, one = np.cos(angle), np.sin(angle), np.zeros(len(angle)), np.ones(len(angle))
-    turn = np.stack([c, zero, s, zero, one, zero, -s, zero, c], -1).reshape(-1, 3, 3).astype(np.float32)
+    turn = axis_angle(np.tile([0.0, 1.0, 0.0], (len(angle), 1)), angle).astype(np.float32)
     return np.asarray(joints_m @ turn.transpose(0, 2, 1)[:, None], np.float32)

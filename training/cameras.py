@@ -9,6 +9,7 @@ import numpy as np
 
 from realtime.skeleton import H36M17
 from realtime.types import Array, FloatArray
+from training.rotations import axis_angle
 
 FOV_DEG = (30.0, 90.0)
 DISTANCE_M = (1.5, 9.0)
@@ -76,11 +77,8 @@ def _draw(rng: np.random.Generator, anchor_m: FloatArray, fov_deg: tuple[float, 
 
 def _rotations(pitch_deg: Array, roll_deg: Array) -> Array:
     """(B, 3, 3) camera_from_world; a positive pitch looks up, a positive roll turns the camera clockwise."""
-    pitch, roll = np.radians(pitch_deg), np.radians(roll_deg)
-    one, zero = np.ones_like(pitch), np.zeros_like(pitch)
-    cp, sp, cr, sr = np.cos(pitch), np.sin(pitch), np.cos(roll), np.sin(roll)
-    tilt = np.stack([one, zero, zero, zero, cp, sp, zero, -sp, cp], -1).reshape(-1, 3, 3)
-    spin = np.stack([cr, sr, zero, -sr, cr, zero, zero, zero, one], -1).reshape(-1, 3, 3)
+    tilt = axis_angle(np.tile([1.0, 0.0, 0.0], (len(pitch_deg), 1)), -np.radians(pitch_deg))
+    spin = axis_angle(np.tile([0.0, 0.0, 1.0], (len(roll_deg), 1)), -np.radians(roll_deg))
     return np.asarray(spin @ tilt @ _LEVEL)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from realtime.machine import processor
 from realtime.manifest import Manifest
 from training.motion import Motion
 
@@ -37,32 +37,13 @@ class Story:
     log_lines: Sequence[str]
 
 
-def machine() -> str:
-    """The processor and how many cores of it there are."""
-    model = "unknown processor"
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                model = " ".join(line.split(":", 1)[1].split())
-                break
-    return f"{os.cpu_count()}-core {model}"
-
-
-def credit_of(motion: Motion) -> str:
-    """What the owners of the motion ask to be said; empty for motion that is not CMU's."""
-    return CMU_CREDIT if any(s.startswith(("cmu", "iclone")) for s in motion.subjects) else ""
-
-
 def origin_of(motion: Motion, train: Motion) -> str:
-    """Where the weights come from, in words."""
+    """Where the weights come from, in words, with what the owners of CMU's motion ask to be said."""
     minutes = train.frames / train.fps / 60
     text = f"trained from scratch by this project on {minutes:.1f} minutes of motion capture"
-    return (
-        f"{text} from the CMU Graphics Lab Motion Capture Database. {CMU_CREDIT}"
-        if credit_of(motion)
-        else text
-    )
+    if any(subject.startswith(("cmu", "iclone")) for subject in motion.subjects):
+        text += f" from the CMU Graphics Lab Motion Capture Database. {CMU_CREDIT}"
+    return text
 
 
 def write_card(path: Path, manifest: Manifest, story: Story, rows: Sequence[Measured], split: str) -> None:
@@ -105,7 +86,7 @@ depth lies within the sigma given.
 
     {story.command}
 
-{story.steps} steps in {story.minutes:.1f} minutes on a {machine()}, {today}. The log's last lines:
+{story.steps} steps in {story.minutes:.1f} minutes on a {processor()}, {today}. The log's last lines:
 
 ```
 {log}

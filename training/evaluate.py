@@ -88,11 +88,10 @@ def run_lifter(lifter: Lifter, take: Take) -> Answer:
     for t in range(frames):
         rays, score = take.rays[t : t + 1], take.score[t : t + 1]
         began_ns = time.perf_counter_ns()
-        lifted = lifter.step(rays, score, (0,))
+        lifted = lifter.step(rays, score, (0,)).person(0)
         step_ms[t] = (time.perf_counter_ns() - began_ns) / 1e6
-        pose_m[t], sigma_m[t] = lifted.relative_m[0], lifted.root_sigma_m[0]
-        depth_m, spread_m = float(lifted.root_depth_m[0]), float(lifted.root_sigma_m[0])
-        root_m[t] = fit_root(pose_m[t], rays[0], score[0], depth_m, spread_m)
+        pose_m[t], sigma_m[t] = lifted.relative_m, lifted.root_sigma_m
+        root_m[t] = fit_root(lifted.relative_m, rays[0], score[0], lifted.root_depth_m, lifted.root_sigma_m)
     lifter.drop(0)
     return Answer(pose_m, root_m, sigma_m, step_ms)
 

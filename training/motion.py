@@ -1,4 +1,4 @@
-"""Motion files: NPZ of 17 joints over time in a world whose y axis points up, and who is held out."""
+"""Motion files: NPZ of 17 joints over time in a world whose y axis points up."""
 
 from __future__ import annotations
 

@@ -16,6 +16,8 @@ from realtime.commands.shell import run
 from realtime.stream.assemble import Options, assemble, find_intrinsics, find_source
 from realtime.stream.ledger import STAGES, Percentiles
 from realtime.stream.pipeline import Pipeline
+from realtime.stream.source import Source
+from realtime.stream.stages import PosePerception
 
 WARM_UP_FRAMES = 10
 
@@ -28,10 +30,19 @@ class Timing:
     stage_ms: dict[str, list[float]]
 
 
+def _open(name: str | None, options: Options) -> tuple[Source, PosePerception]:
+    """A source and what perceives it; the source is closed again if the models do not load."""
+    source, is_sample = find_source(name)
+    try:
+        return source, assemble(options, find_intrinsics(options, source.info, is_sample)).perception
+    except BaseException:
+        source.close()
+        raise
+
+
 def time_frames(name: str | None, options: Options, frames: int | None) -> Timing:
     """Run a source one frame at a time in this thread; the first ten frames warm up and do not count."""
-    source, is_sample = find_source(name)
-    perception = assemble(options, find_intrinsics(options, source.info, is_sample)).perception
+    source, perception = _open(name, options)
     timing = Timing([], {stage: [] for stage in STAGES})
     try:
         with tqdm(total=frames or source.info.frames or None, unit="frame", disable=None) as bar:
@@ -50,8 +61,7 @@ def time_frames(name: str | None, options: Options, frames: int | None) -> Timin
 
 def pipelined_fps(name: str | None, options: Options, frames: int | None) -> tuple[int, float]:
     """Frames and frames a second of the threaded pipeline, as fast as the source gives them."""
-    source, is_sample = find_source(name)
-    perception = assemble(options, find_intrinsics(options, source.info, is_sample)).perception
+    source, perception = _open(name, options)
     pipeline = Pipeline(source, perception, frames=frames)
     try:
         pipeline.start()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib import resources
 from pathlib import Path
+from typing import IO
 
 from realtime.cache import model_dir
 from realtime.errors import FetchError, ManifestError, UsageError
@@ -71,10 +72,11 @@ def _fetch(name: str) -> None:
     """
     command = [sys.executable, "-m", "export.cli", "fetch", name]
     message = ""
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        assert child.stderr is not None
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as child:
+        said = child.stderr
+        assert said is not None
         try:
-            for line in iter(lambda: _read_segment(child.stderr), b""):
+            for line in iter(lambda: _read_segment(said), b""):
                 if line.startswith(b"error: "):
                     message = line.decode(errors="replace").removeprefix("error: ").strip()
                 else:
@@ -87,11 +89,10 @@ def _fetch(name: str) -> None:
         raise FetchError(message or f"fetching {name} failed: run `realtime-export fetch {name}` to see why")
 
 
-def _read_segment(stream: object) -> bytes:
+def _read_segment(stream: IO[bytes]) -> bytes:
     """Bytes up to and with the next newline or carriage return; progress bars end lines with the latter."""
-    read = stream.read  # type: ignore[attr-defined]
     segment = bytearray()
-    while byte := read(1):
+    while byte := stream.read(1):
         segment += byte
         if byte in b"\r\n":
             break

@@ -90,8 +90,9 @@ def assemble(
     options: Options, intrinsics: Intrinsics, clock: Callable[[], int] = time.perf_counter_ns
 ) -> Assembly:
     """Load the models and put the path together. What was loaded is closed again if a later part fails."""
+    # What can be refused at once is refused before anything is fetched.
     choose(options.engine)
-    lifter = catalogue.lifter(options.lifter)  # first: the others may have to be fetched
+    lifter = catalogue.lifter(options.lifter)
     manifests = (*catalogue.image_models(options.models), lifter)
     models: list[Model] = []
     try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from realtime.camera import Intrinsics
-from realtime.lift import BodyScale, Lifter, fit_root
+from realtime.lift import BodyScale, LiftedPerson, Lifter, fit_root
 from realtime.skeleton import JointMap
 from realtime.stream.ledger import Stopwatch
 from realtime.stream.smooth import OneEuro
@@ -85,32 +85,27 @@ class PosePerception:
         score *= _inside(points_px, frame)
         rays = self.intrinsics.rays(points_px)
         lifted = self._lifter.step(rays, score, [t.id for t in tracks])
+        keypoints_px = np.concatenate([points_px, score[..., None]], axis=2)
         return tuple(
-            self._person(
-                track,
-                np.concatenate([points_px[n], score[n, :, None]], axis=1),
-                rays[n],
-                Pose3D(
-                    lifted.relative_m[n],
-                    np.array([0, 0, lifted.root_depth_m[n]], np.float32),
-                    float(lifted.root_sigma_m[n]),
-                ),
-                frame.media_s,
+            Person(
+                track.id,
+                track.box_px,
+                keypoints_px[n],
+                self._place(track.id, lifted.person(n), rays[n], score[n], frame.media_s),
+                track.keypoints.presence,
             )
             for n, track in enumerate(tracks)
         )
 
-    def _person(
-        self, track: Track, keypoints_px: FloatArray, rays: FloatArray, lifted: Pose3D, time_s: float
-    ) -> Person:
-        state = self._state(track.id)
+    def _place(
+        self, person: int, lifted: LiftedPerson, rays: FloatArray, score: FloatArray, time_s: float
+    ) -> Pose3D:
+        """Size a lifted pose, and put its root where its rays and depth say, calmly."""
+        state = self._state(person)
         scale = state.scale.update(lifted.relative_m) if state.scale else 1.0
-        relative_m = lifted.relative_m * np.float32(scale)
-        depth_m, sigma_m = float(lifted.root_m[2]) * scale, lifted.root_sigma_m * scale
-        root_m = fit_root(relative_m, rays, keypoints_px[:, 2], depth_m, sigma_m)
-        root_m = state.root.update(root_m, time_s)
-        pose = replace(lifted, relative_m=relative_m, root_m=root_m, root_sigma_m=sigma_m)
-        return Person(track.id, track.box_px, keypoints_px, pose, track.keypoints.presence)
+        relative_m, sigma_m = lifted.relative_m * np.float32(scale), lifted.root_sigma_m * scale
+        root_m = fit_root(relative_m, rays, score, lifted.root_depth_m * scale, sigma_m)
+        return Pose3D(relative_m, state.root.update(root_m, time_s), sigma_m)
 
     def _state(self, person: int) -> _PersonState:
         if person not in self._states:

@@ -68,6 +68,8 @@ class Tracker:
 
     _MIN_PRESENCE = 0.5
     _SAME_PERSON_IOU = 0.4
+    _SLID_TOGETHER_IOU = 0.7
+    _BACK_AGAIN_IOU = 0.2
     _FORGET_AFTER = 15
 
     def __init__(
@@ -115,7 +117,7 @@ class Tracker:
             return False
         box_px = _box_of(keypoints)
         others = [t.box_px for t in self._in_view() if t is not track and t.id < track.id]
-        if others and iou(box_px, np.stack(others)).max() > 0.7:
+        if others and iou(box_px, np.stack(others)).max() > self._SLID_TOGETHER_IOU:
             track.missed = 1  # two regions slid onto one person: the older track keeps them
             return False
         track.keypoints, track.region, track.box_px = keypoints, region, box_px
@@ -141,8 +143,11 @@ class Tracker:
 
     def _lost_track_at(self, box_px: FloatArray) -> Track | None:
         lost = [t for t in self._tracks if t.missed > 0]
-        near = [t for t in lost if iou(box_px, t.box_px[None])[0] > 0.2]
-        return max(near, key=lambda t: float(iou(box_px, t.box_px[None])[0]), default=None)
+        if not lost:
+            return None
+        overlap = iou(box_px, np.stack([t.box_px for t in lost]))
+        best = int(overlap.argmax())
+        return lost[best] if overlap[best] > self._BACK_AGAIN_IOU else None
 
     def _age(self) -> list[int]:
         for track in self._tracks:

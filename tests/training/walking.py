@@ -10,7 +10,7 @@ import numpy as np
 from realtime.skeleton import H36M17
 from realtime.types import FloatArray
 from tests.fakes import standing_pose
-from training.motion import Motion, Sequence
+from training.mocap.motion import Motion, Sequence
 
 
 def walker_m(frames: int = 60, seed: int = 0) -> FloatArray:

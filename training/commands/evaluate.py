@@ -13,10 +13,10 @@ from realtime.commands.shell import run
 from realtime.errors import UsageError
 from realtime.manifest import Manifest
 from realtime.models.catalogue import lifter, lifter_names
-from training.cameras import FOV_DEG
-from training.evaluate import Conditions, InputKind, evaluate
-from training.motion import Motion, load_motion
-from training.split import TEST_SUBJECTS
+from training.lifters.cameras import FOV_DEG
+from training.lifters.evaluate import Conditions, InputKind, evaluate
+from training.mocap.motion import Motion, load_motion
+from training.mocap.split import TEST_SUBJECTS
 
 _EXAMPLES = """
 \b

@@ -32,7 +32,7 @@ def cli() -> None:
     required=True,
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Motion file (NPZ) with the subjects of training/split.py.",
+    help="Motion file (NPZ) with the subjects of training/mocap/split.py.",
 )
 @click.option(
     "--out",
@@ -61,8 +61,8 @@ def causal_tcn(
     Interrupt it at will: the same command goes on from its last checkpoint.
     """
     # torch takes seconds to import, which --help should not cost.
-    from training.loop import Plan
-    from training.produce import Production, produce_causal_tcn
+    from training.lifters.loop import Plan
+    from training.lifters.produce import Production, produce_causal_tcn
 
     logging.getLogger("training").setLevel(logging.INFO)
     plan = Plan(minutes, steps, seed, threads=threads)

@@ -1,0 +1,64 @@
+"""The training losses: zero at the truth, blind to what has no weight, least where they should be."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from training.lifters.losses import Batch, LossWeights, depth_loss, pose_loss, total_loss, velocity_loss
+
+
+@pytest.fixture
+def batch() -> Batch:
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator)
+
+    return Batch(draw(2, 8, 17, 2), draw(2, 8, 17), draw(2, 8, 17, 3), 2 + draw(2, 8), torch.ones(2, 8, 17))
+
+
+def test_the_truth_costs_nothing(batch: Batch) -> None:
+    assert pose_loss(batch.pose, batch) == 0
+    assert velocity_loss(batch.pose, batch) == 0
+
+
+def test_pose_is_a_distance_and_a_steady_error_has_no_velocity(batch: Batch) -> None:
+    shifted = batch.pose + torch.tensor([0.03, 0.0, 0.04])
+    assert float(pose_loss(shifted, batch)) == pytest.approx(0.05, rel=1e-5)
+    assert float(velocity_loss(shifted, batch)) < 1e-6
+
+
+def test_what_has_no_weight_does_not_count(batch: Batch) -> None:
+    batch.weight[0, 3:] = 0
+    spoilt = batch.pose.clone()
+    spoilt[0, 3:] += 9
+    depth, sigma = batch.root_depth.clone(), torch.full_like(batch.root_depth, 0.1)
+    before = depth_loss(depth, sigma, batch)
+    depth[0, 3:] += 5
+    assert pose_loss(spoilt, batch) == 0
+    assert velocity_loss(spoilt, batch) == 0
+    assert depth_loss(depth, sigma, batch) == before
+
+
+def test_nothing_to_ask_is_no_loss_and_no_nan(batch: Batch) -> None:
+    batch.weight.zero_()
+    answer = (batch.pose + 1, batch.root_depth + 1, torch.full_like(batch.root_depth, 0.1))
+    assert total_loss(answer, batch, LossWeights()) == 0
+
+
+def test_depth_loss_is_least_at_the_spread_of_the_errors(batch: Batch) -> None:
+    """Laplace errors: the best sigma is the one that holds 68.27 % of them."""
+    generator = torch.Generator().manual_seed(1)
+    count = 20_000
+    uniform = torch.rand(1, count, generator=generator) - 0.5
+    miss = -0.07 * uniform.sign() * torch.log1p(-2 * uniform.abs())
+    truth = torch.full((1, count), 3.0)
+    large = Batch(batch.rays, batch.score, batch.pose, truth, torch.ones(1, count, 17))
+    found = truth * miss.exp()
+    shares = [0.02 * k for k in range(1, 11)]
+    losses = [float(depth_loss(found, found * share, large)) for share in shares]
+    best = shares[losses.index(min(losses))]
+    assert best == pytest.approx(0.08, abs=0.001)
+    assert float((miss.abs() <= best).float().mean()) == pytest.approx(0.6827, abs=0.02)

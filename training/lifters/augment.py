@@ -1,0 +1,164 @@
+"""Clips of motion on invented bodies: other bone lengths, arms of other clips, mirrored, turned, sped up."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+
+from realtime.skeleton import H36M17
+from realtime.types import Array, FloatArray
+from training.mocap.motion import Motion
+from training.mocap.rotations import axis_angle, unit
+
+_BONES: Final[list[tuple[int, int]]] = [(H36M17.index(c), H36M17.index(p)) for c, p in H36M17.bones]
+_CHILDREN: Final[list[int]] = [c for c, _ in _BONES]
+_PARENTS: Final[list[int]] = [p for _, p in _BONES]
+_SPEEDS = (0.7, 1.4)
+_CHILD_SHARE = 0.04
+_ADULT_SCALE = (0.86, 1.12)
+_CHILD_SCALE = (0.6, 0.86)
+_BONE_SPREAD = 0.06
+_LONG_FOREARM_SHARE = 0.5
+_FOREARM_FACTORS = (0.95, 1.4)
+_STANDING_SHARE = 0.3
+_PELVIS_HEIGHT_M = 0.95
+_BORROWED_ARM_SHARE = 0.3
+_ARMS = [[_CHILDREN.index(H36M17.index(f"{side}_{part}")) for part in ("elbow", "wrist")] for side in "lr"]
+
+# One retargeted body whose world translation is unreliable, and whose joints sit elsewhere on the
+# spine: its takes lend bone directions only.
+_ROOTLESS_SUBJECTS = ("iclone-donor",)
+
+
+def bone_lengths(positions_m: FloatArray) -> FloatArray:
+    """Median length of each bone, (16,) metres in the order of `H36M17.bones`; left and right averaged."""
+    spans = np.linalg.norm(positions_m[:, _CHILDREN] - positions_m[:, _PARENTS], axis=-1)
+    return _symmetric(np.median(spans, axis=0).astype(np.float32))
+
+
+def _symmetric(values: Array) -> FloatArray:
+    """(..., 16) with each side's bone replaced by the mean of both sides."""
+    mirror = H36M17.mirror
+    twin = [_CHILDREN.index(mirror[c]) for c in _CHILDREN]
+    return np.asarray((values + values[..., twin]) / 2, np.float32)
+
+
+def assemble(root_m: FloatArray, bones_m: FloatArray) -> FloatArray:
+    """Joints (..., 17, 3) from the pelvis (..., 3) and bone vectors (..., 16, 3), parents first."""
+    joints = np.empty((*bones_m.shape[:-2], len(H36M17), 3), np.float32)
+    joints[..., H36M17.index("pelvis"), :] = root_m
+    for bone, (child, parent) in enumerate(_BONES):
+        joints[..., child, :] = joints[..., parent, :] + bones_m[..., bone, :]
+    return joints
+
+
+def torso_axes(joints_m: FloatArray) -> FloatArray:
+    """(..., 3, 3) whose columns are the torso's axes: to its left, up, and forward; from (..., 17, 3)."""
+    left, right, thorax, pelvis = (
+        joints_m[..., H36M17.index(j), :].astype(np.float64)
+        for j in ("l_shoulder", "r_shoulder", "thorax", "pelvis")
+    )
+    across = unit(left - right)
+    forward = unit(np.cross(across, thorax - pelvis))
+    return np.stack([across, np.cross(forward, across), forward], axis=-1).astype(np.float32)
+
+
+def _with_borrowed_arms(rng: np.random.Generator, joints_m: FloatArray) -> FloatArray:
+    """Bone vectors (B, T, 16, 3) of clips, some with an arm that moves as another clip's does."""
+    vectors = joints_m[:, :, _CHILDREN] - joints_m[:, :, _PARENTS]
+    axes = torso_axes(joints_m)
+    local = vectors @ axes
+    for arm in _ARMS:
+        donors = rng.permutation(len(joints_m))
+        borrowed = local[donors][:, :, arm] @ axes.swapaxes(-1, -2)
+        takes = (rng.random(len(joints_m)) < _BORROWED_ARM_SHARE)[:, None, None, None]
+        vectors[:, :, arm] = np.where(takes, borrowed, vectors[:, :, arm])
+    return vectors
+
+
+class ClipSampler:
+    """Draws batches of augmented clips from motion. Draws depend on the generator given alone."""
+
+    def __init__(self, motion: Motion) -> None:
+        self._frames_m = np.concatenate([s.positions_m for s in motion.sequences])
+        self._lengths = np.array([len(s) for s in motion.sequences])
+        self._starts = np.cumsum(self._lengths) - self._lengths
+        self._share = self._lengths / self._lengths.sum()
+        self._rooted = np.array([s.subject not in _ROOTLESS_SUBJECTS for s in motion.sequences])
+        sources = [s for s in motion.subjects if s not in _ROOTLESS_SUBJECTS] or list(motion.subjects)
+        self._bodies_m = np.stack(
+            [
+                bone_lengths(np.concatenate([s.positions_m for s in motion.sequences if s.subject == name]))
+                for name in sources
+            ]
+        )
+
+    def sample(self, rng: np.random.Generator, clips: int, frames: int) -> FloatArray:
+        """(clips, frames, 17, 3) metres, world, y up, each clip on a body of its own."""
+        take = rng.choice(len(self._lengths), clips, p=self._share)
+        joints_m = self._read(rng, take, frames)
+        vectors = _with_borrowed_arms(rng, joints_m)
+        spans = np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6)
+        lengths_m, stature = self._bodies(rng, clips)
+        root_m = self._roots(rng, take, joints_m[:, :, H36M17.index("pelvis")], stature)
+        joints_m = assemble(root_m, vectors / spans * lengths_m[:, None, :, None])
+        return _turned(rng, _mirrored(rng, joints_m))
+
+    def _read(self, rng: np.random.Generator, take: Array, frames: int) -> FloatArray:
+        """Frames at a random speed from a random start; a take that is too short runs back and forth."""
+        last = (self._lengths[take] - 1)[:, None]
+        speed = rng.uniform(*_SPEEDS, len(take))[:, None]
+        start = rng.random((len(take), 1)) * np.maximum(last - speed * (frames - 1), 0)
+        # A lone frame has no way to run: the period of one keeps the remainder defined.
+        period = np.maximum(2 * last, 1)
+        time = np.remainder(start + speed * np.arange(frames), period)
+        time = np.minimum(np.where(time > last, period - time, time), last)
+        before = np.floor(time).astype(np.int64)
+        after = np.minimum(before + 1, last)
+        part = (time - before).astype(np.float32)[..., None, None]
+        offset = self._starts[take][:, None]
+        return np.asarray(
+            self._frames_m[offset + before] * (1 - part) + self._frames_m[offset + after] * part, np.float32
+        )
+
+    def _bodies(self, rng: np.random.Generator, clips: int) -> tuple[FloatArray, FloatArray]:
+        """Bone lengths (clips, 16) metres and the factor (clips,) on stature."""
+        adult = np.clip(rng.normal(1.0, 0.055, clips), *_ADULT_SCALE)
+        stature = np.where(rng.random(clips) < _CHILD_SHARE, rng.uniform(*_CHILD_SCALE, clips), adult)
+        factors = np.clip(rng.normal(1.0, _BONE_SPREAD, (clips, len(_BONES))), 0.8, 1.2)
+        long = rng.random(clips) < _LONG_FOREARM_SHARE
+        forearm = np.where(long, rng.uniform(*_FOREARM_FACTORS, clips), rng.normal(1.0, 0.05, clips))
+        for bone, (child, _) in enumerate(_BONES):
+            if H36M17.joints[child].endswith("wrist"):
+                factors[:, bone] = forearm
+        body = self._bodies_m[rng.integers(len(self._bodies_m), size=clips)]
+        lengths_m = body * _symmetric(factors) * stature[:, None]
+        return lengths_m.astype(np.float32), stature.astype(np.float32)
+
+    def _roots(
+        self, rng: np.random.Generator, take: Array, root_m: FloatArray, stature: FloatArray
+    ) -> FloatArray:
+        """Pelvis paths: scaled with the body, some held in place as by a camera that follows."""
+        clips = len(take)
+        travel = np.where(rng.random(clips) < _STANDING_SHARE, rng.random(clips), 1.0)
+        travel = np.where(self._rooted[take], travel, 0.0) * stature
+        middle = root_m[:, root_m.shape[1] // 2 : root_m.shape[1] // 2 + 1]
+        path = (root_m - middle) * travel[:, None, None]
+        height = np.where(self._rooted[take, None], root_m[..., 1], _PELVIS_HEIGHT_M)
+        path[..., 1] = height * stature[:, None]
+        return path.astype(np.float32)
+
+
+def _mirrored(rng: np.random.Generator, joints_m: FloatArray) -> FloatArray:
+    """Half of the clips reflected left to right."""
+    flipped = joints_m[:, :, H36M17.mirror] * np.array([-1, 1, 1], np.float32)
+    return np.where(rng.random(len(joints_m))[:, None, None, None] < 0.5, flipped, joints_m)
+
+
+def _turned(rng: np.random.Generator, joints_m: FloatArray) -> FloatArray:
+    """Each clip turned about the vertical by its own random angle."""
+    angle = rng.uniform(-math.pi, math.pi, len(joints_m))
+    turn = axis_angle(np.tile([0.0, 1.0, 0.0], (len(angle), 1)), angle).astype(np.float32)
+    return np.asarray(joints_m @ turn.transpose(0, 2, 1)[:, None], np.float32)

@@ -1,0 +1,225 @@
+"""The training loop: Muon and AdamW under a one-cycle rate, averaged weights, checkpoints that resume."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import time
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from export.nets.causal_tcn import CausalTcn
+from realtime.errors import UsageError
+from training.lifters.augment import ClipSampler
+from training.lifters.batches import BatchSize, draw_batch
+from training.lifters.losses import Batch, LossWeights, pose_loss, total_loss
+from training.lifters.muon import Muon
+
+log = logging.getLogger(__name__)
+
+_AVERAGE_KEEP = 0.998
+_CLIP_NORM = 1.0
+_WARM_UP = 0.05
+_VALIDATION_SEED = 1_000_003
+_MINUTE_NS = 60_000_000_000
+_BAR = "{l_bar}{bar}| {elapsed}<{remaining} {postfix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how hard to train. It ends when `minutes` or `steps` are used up; None: no limit."""
+
+    minutes: float | None
+    steps: int | None = None
+    seed: int = 0
+    rate: float = 3e-3
+    decay: float = 0.01
+    threads: int = 2
+    size: BatchSize = field(default_factory=BatchSize)
+    loss: LossWeights = field(default_factory=LossWeights)
+    checkpoint_s: float = 60.0
+    validation_batches: int = 8
+
+    def __post_init__(self) -> None:
+        if not (self.minutes or self.steps):
+            raise UsageError("say how long to train: --minutes or --steps must be above zero")
+
+
+@dataclass(slots=True)
+class Progress:
+    """What has been spent so far."""
+
+    step: int = 0
+    spent_ns: int = 0
+
+    def share(self, plan: Plan) -> float:
+        """How much of the plan is done, in [0, 1]."""
+        by_time = self.spent_ns / (plan.minutes * _MINUTE_NS) if plan.minutes else 0.0
+        by_step = self.step / plan.steps if plan.steps else 0.0
+        return min(1.0, max(by_time, by_step))
+
+
+class Trainer:
+    """Trains one lifter. After `run`, `averaged` holds the weights to ship."""
+
+    def __init__(self, net: CausalTcn, sampler: ClipSampler, validation: ClipSampler, plan: Plan) -> None:
+        torch.set_num_threads(plan.threads)
+        self.net, self.sampler, self.plan = net, sampler, plan
+        self.averaged = {name: value.clone() for name, value in net.state_dict().items()}
+        self.progress = Progress()
+        hidden = [p for n, p in net.named_parameters() if p.ndim == 2 and not n.endswith("head.weight")]
+        others = [p for p in net.parameters() if all(p is not h for h in hidden)]
+        self._optimisers: dict[str, torch.optim.Optimizer] = {
+            "muon": Muon(hidden, plan.rate, plan.decay),
+            "adamw": torch.optim.AdamW(others, lr=plan.rate, weight_decay=plan.decay),
+        }
+        self._validation = [
+            draw_batch(validation, plan.size, (_VALIDATION_SEED, i)) for i in range(plan.validation_batches)
+        ]
+
+    def run(self, folder: Path) -> None:
+        """Train to the end of the plan, from `folder`'s checkpoint if it has one; log and save there.
+
+        A run that has ended is left as it is, so that it can be exported again.
+        """
+        checkpoint = folder / "checkpoint.npz"
+        if checkpoint.is_file():
+            self.load(checkpoint)
+            log.info("resumed at step %d", self.progress.step)
+            if self.progress.share(self.plan) >= 1.0:
+                return
+        saved_ns, shown = time.perf_counter_ns(), 0.0
+        with tqdm(total=100.0, unit="%", bar_format=_BAR, mininterval=5) as bar:
+            while (share := self.progress.share(self.plan)) < 1.0:
+                loss = self.advance()
+                bar.update(100 * share - shown)
+                shown = 100 * share
+                bar.set_postfix_str(f"step {self.progress.step} loss {loss:.4f}", refresh=False)
+                if time.perf_counter_ns() - saved_ns > self.plan.checkpoint_s * 1e9:
+                    self._report(folder, loss)
+                    self.save(checkpoint)
+                    saved_ns = time.perf_counter_ns()
+            bar.update(100 - shown)
+        self._report(folder)
+        self.save(checkpoint)
+
+    def advance(self) -> float:
+        """Take one optimiser step on a fresh batch; returns its loss."""
+        began_ns = time.perf_counter_ns()
+        rate = self.plan.rate * _one_cycle(self.progress.share(self.plan))
+        batch = draw_batch(self.sampler, self.plan.size, (self.plan.seed, self.progress.step))
+        self.net.train()
+        self.net.zero_grad(set_to_none=True)
+        loss = total_loss(self.net(batch.rays, batch.score), batch, self.plan.loss)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), _CLIP_NORM)
+        for optimiser in self._optimisers.values():
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            optimiser.step()
+        self.progress.step += 1
+        keep = min(_AVERAGE_KEEP, (1 + self.progress.step) / (10 + self.progress.step))
+        with torch.no_grad():
+            for name, value in self.net.state_dict().items():
+                self.averaged[name].lerp_(value, 1 - keep)
+        self.progress.spent_ns += time.perf_counter_ns() - began_ns
+        return float(loss.detach())
+
+    def validate(self) -> Mapping[str, float]:
+        """Errors of the averaged weights on the validation clips, and how many depths lie within a sigma."""
+        net = self.averaged_net()
+        with torch.no_grad():
+            rows = [_errors(net(b.rays, b.score), b) for b in self._validation]
+        return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
+
+    def averaged_net(self) -> CausalTcn:
+        """A copy of the net with the averaged weights, ready to run."""
+        net = CausalTcn(self.net.width, self.net.dilations)
+        net.load_state_dict(self.averaged)
+        return net.eval()
+
+    def calibrate(self) -> float:
+        """Scale the spread so that 68.27 % of validation depths lie within one sigma; return the factor."""
+        net = self.averaged_net()
+        with torch.no_grad():
+            ratios = torch.cat([_depth_ratios(net(b.rays, b.score), b) for b in self._validation])
+        factor = float(ratios.quantile(0.6827))
+        self.averaged["spread_scale"] *= factor
+        return factor
+
+    def _report(self, folder: Path, loss: float | None = None) -> None:
+        found = " ".join(f"{key} {value:.4g}" for key, value in self.validate().items())
+        minutes = self.progress.spent_ns / _MINUTE_NS
+        training = "" if loss is None else f"loss {loss:.4f} "
+        line = f"step {self.progress.step} minutes {minutes:.2f} {training}validation {found}"
+        with (folder / "train.log").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def save(self, path: Path) -> None:
+        """Write everything a resumed run needs, as plain arrays; the old file stays until it is whole."""
+        arrays = {f"net/{k}": v.numpy() for k, v in self.net.state_dict().items()}
+        arrays |= {f"averaged/{k}": v.numpy() for k, v in self.averaged.items()}
+        for kind, optimiser in self._optimisers.items():
+            for index, moments in optimiser.state_dict()["state"].items():
+                arrays |= {f"{kind}/{index}/{k}": np.asarray(v) for k, v in moments.items()}
+        arrays["progress"] = np.array([self.progress.step, self.progress.spent_ns], np.int64)
+        part = path.with_name(path.stem + ".part.npz")
+        np.savez(part, **arrays)
+        os.replace(part, path)
+
+    def load(self, path: Path) -> None:
+        """Continue from a checkpoint. Raises UsageError when it is of another net or is damaged."""
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                arrays = {key: archive[key] for key in archive.files}
+            self.net.load_state_dict(_tensors(arrays, "net/"))
+            averaged = _tensors(arrays, "averaged/")
+            for kind, optimiser in self._optimisers.items():
+                moments: dict[int, dict[str, Tensor]] = {}
+                for key, value in _tensors(arrays, f"{kind}/").items():
+                    index, name = key.split("/")
+                    moments.setdefault(int(index), {})[name] = value
+                optimiser.load_state_dict(optimiser.state_dict() | {"state": moments})
+            step, spent_ns = (int(v) for v in arrays["progress"])
+        except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+            raise UsageError(
+                f"{path} is no checkpoint of this net: delete it or use another --out"
+            ) from error
+        self.averaged = averaged
+        self.progress = Progress(step, spent_ns)
+
+
+def _tensors(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): torch.from_numpy(v) for k, v in arrays.items() if k.startswith(prefix)}
+
+
+def _one_cycle(share: float) -> float:
+    """The rate's factor: a short climb, then half a cosine down to a hundredth."""
+    if share < _WARM_UP:
+        return 0.05 + 0.95 * share / _WARM_UP
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (share - _WARM_UP) / (1 - _WARM_UP)))
+
+
+def _depth_ratios(answer: tuple[Tensor, Tensor, Tensor], batch: Batch) -> Tensor:
+    """Depth errors in sigmas, of the frames that count."""
+    _, root_depth, sigma = answer
+    return ((root_depth - batch.root_depth).abs() / sigma)[batch.weight[..., 0] > 0]
+
+
+def _errors(answer: tuple[Tensor, Tensor, Tensor], batch: Batch) -> dict[str, float]:
+    pose, root_depth, _ = answer
+    counted = batch.weight[..., 0] > 0
+    relative = ((root_depth - batch.root_depth).abs() / batch.root_depth.clamp(min=0.1))[counted]
+    return {
+        "mpjpe_mm": 1000 * float(pose_loss(pose, batch)) * 17 / 16,
+        "depth_percent": 100 * float(relative.mean()),
+        "coverage": float((_depth_ratios(answer, batch) <= 1).float().mean()),
+    }

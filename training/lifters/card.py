@@ -75,8 +75,8 @@ A causal lifter: 2D joints of one person, frame by frame, to 3D joints in metres
 `realtime-evaluate`, seed 0: the ONNX file frame by frame in ONNX Runtime, each take seen by a still camera
 drawn as in training (field of view 30 to 90 degrees, 1.5 to 9 m away). `gt`: exact 2D. `noise`: the 2D noise
 model of `training/lifters/noise.py`. Errors are root-relative over the 16 other joints, in mm (mpjve: mm a
-frame, accel: mm a frame squared); mrpe is the pelvis in camera space; the last column is the share of frames whose
-depth lies within the sigma given.
+frame, accel: mm a frame squared); mrpe is the pelvis in camera space; the last column is the share of frames
+whose depth lies within the sigma given.
 
 | subject | input | {" | ".join(_COLUMNS)} | in sigma |
 |---|---|{"---|" * (len(_COLUMNS) + 1)}

@@ -109,6 +109,6 @@ def _split_text(train: Motion, validation: Motion, test: Motion) -> str:
     return (
         f"{sides}\n\nWhole bodies, and no recording on two sides: the retargets of held-out takes onto other "
         "bodies are left\nout of training too (training/mocap/split.py). Validation sets the spread of the "
-        "depth; test decides nothing.\ncmu-02's motion is unseen, but its bone lengths are those of `cmueval-mean`, "
-        "which is trained on."
+        "depth; test decides nothing.\ncmu-02's motion is unseen, but its bone lengths are those of "
+        "`cmueval-mean`, which is trained on."
     )

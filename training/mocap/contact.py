@@ -11,6 +11,10 @@ from training.mocap.rotations import Float64Array, smooth
 _STILL_M_S = 0.40
 _LOW_M = 0.045
 _SHORTEST_FRAMES = 4
+_FLOOR_PERCENTILE = 5
+_NEAR_M = 0.08
+_RESTING_M_S = 0.5
+_SHORTEST_REST_S = 0.08
 _ANKLES = H36M17.indices("l_ankle", "r_ankle")
 
 
@@ -29,6 +33,21 @@ def planted_feet(joints_m: Float64Array, fps: float) -> Array:
             if end - start < _SHORTEST_FRAMES:
                 still[start:end, side] = False
     return np.asarray(still)
+
+
+def on_floor(lowest_m: Float64Array, fps: float) -> Array:
+    """(T,) bool: a person whose lowest sole point is this high (T,) stands on the floor; never none.
+
+    The floor is where that point is in its lowest frames. On it the point is near there and rests; in the
+    frames of a flight it passes by, and at the top of a small hop it rests too briefly.
+    """
+    near = lowest_m <= np.percentile(lowest_m, _FLOOR_PERCENTILE) + _NEAR_M
+    rate = np.abs(np.gradient(lowest_m)) * fps if len(lowest_m) > 1 else np.zeros(1)
+    resting = near & (rate < _RESTING_M_S)
+    for start, end in runs(resting):
+        if (end - start) / fps < _SHORTEST_REST_S:
+            resting[start:end] = False
+    return np.asarray(resting if resting.any() else near)
 
 
 def plant(joints_m: Float64Array, planted: Array) -> Float64Array:

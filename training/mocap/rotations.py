@@ -19,6 +19,12 @@ def smooth(values: Float64Array, sigma_frames: float) -> Float64Array:
     return np.asarray(sum(k * padded[i : i + len(values)] for i, k in enumerate(kernel)))
 
 
+def ease(share: Float64Array) -> Float64Array:
+    """Smoothstep: from 0 to 1 with level ends."""
+    t = np.clip(share, 0.0, 1.0)
+    return np.asarray(t * t * (3 - 2 * t))
+
+
 def frame(primary: Float64Array, secondary: Float64Array) -> Float64Array:
     """(..., 3, 3) right-handed axes as columns: along `primary`, then `secondary` made square to it."""
     first = unit(primary)
@@ -53,8 +59,23 @@ def unit(vectors: Float64Array) -> Float64Array:
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12))
 
 
-def part(rotation: Float64Array, share: float) -> Float64Array:
+def part(rotation: Float64Array, share: Float64Array | float) -> Float64Array:
     """A share in [0, 1] of turns (..., 3, 3), each short of half a circle."""
     cosine = np.clip((np.trace(rotation, axis1=-2, axis2=-1) - 1) / 2, -1, 1)
     axis = np.stack([rotation[..., i, j] - rotation[..., j, i] for i, j in ((2, 1), (0, 2), (1, 0))], axis=-1)
     return axis_angle(unit(axis), share * np.arccos(cosine))
+
+
+def nearest_turn(matrices: Float64Array) -> Float64Array:
+    """(..., 3, 3) the turns nearest to matrices (..., 3, 3): the orthogonal Procrustes problem."""
+    left, _, right = np.linalg.svd(matrices)
+    scale = np.ones(matrices.shape[:-1])
+    scale[..., 2] = np.linalg.det(left @ right)
+    return np.asarray((left * scale[..., None, :]) @ right)
+
+
+def about(axis: Float64Array, turns: Float64Array) -> Float64Array:
+    """(...) angles of turns (..., 3, 3) about a unit axis (3,), when what tips the axis is taken out."""
+    across = unit(np.cross(axis, np.eye(3)[np.abs(axis).argmin()]))
+    level = np.swapaxes(swing(axis, turns @ axis), -1, -2) @ turns @ across
+    return np.asarray(np.arctan2(level @ np.cross(axis, across), level @ across))

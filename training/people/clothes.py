@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from realtime.types import FloatArray
+from realtime.types import Array, FloatArray
 from training.people.body import Body
-from training.people.makehuman import IntArray, damaged, read_obj, read_text
+from training.people.makehuman import (
+    IntArray,
+    ObjMesh,
+    damaged,
+    read_obj,
+    read_text,
+    triangulate,
+    vertex_normals,
+)
 
 _AXES = ("x_scale", "y_scale", "z_scale")
+_GARMENTS_KEPT = 48
+_BRIM_FROM = 0.85
+"""Where the brim begins, in halves of the hat's length and width from its middle."""
+_UNDER_BRIM_M, _OVERLAP_M, _RELAXING = 0.004, 0.03, 6
+_SUNK_M, _LOOSE_M, _BESIDE_M, _RIM_RINGS = 0.006, 0.05, 0.03, 2
+_ENOUGH_POINTS = 2500
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +34,14 @@ class Garment:
     """A garment on a body at rest.
 
     vertices_m: (N, 3) in the body's space; weights: (N, B) of its bones; faces: (F, 4).
-    hidden: base-mesh vertices that lie under it.
+    panels: (F,) the panel of each face, counted as in the file. hidden: base-mesh vertices that lie under it.
     """
 
     name: str
     vertices_m: FloatArray
     weights: FloatArray
     faces: IntArray
+    panels: IntArray
     hidden: IntArray
 
 
@@ -47,8 +63,7 @@ class Fitting:
 
 def fit_garment(body: Body, path: Path) -> Garment:
     """Hang the garment of a .mhclo file on a body. Raises UsageError when a file is missing or damaged."""
-    fitting = read_fitting(path)
-    mesh = read_obj(path.parent / fitting.obj_file)
+    fitting, mesh, panels = _pattern(path)
     try:
         if len(mesh.vertices) != len(fitting.corners):
             raise ValueError(
@@ -68,8 +83,88 @@ def fit_garment(body: Body, path: Path) -> Garment:
         vertices_m=(vertices + fitting.offsets * np.array(sizes, np.float32)).astype(np.float32),
         weights=(weights / weights.sum(axis=1, keepdims=True)).astype(np.float32),
         faces=mesh.all_faces(),
+        panels=panels,
         hidden=fitting.hidden,
     )
+
+
+def tucked(hair: Garment, hat: Garment) -> Garment:
+    """The hair pressed down to the hat's brim, which it would come through, and open above."""
+    x, y, z = hat.vertices_m.T
+    outward = [(side - (side.max() + side.min()) / 2) / (np.ptp(side) / 2) for side in (x, z)]
+    brim = np.hypot(*outward) > _BRIM_FROM
+    level, *_ = np.linalg.lstsq(np.stack([x, z, np.ones_like(x)], axis=1)[brim], y[brim])
+    pressed = hair.vertices_m.copy()
+    x, y, z = pressed.T
+    ceiling = level[0] * x + level[1] * z + level[2] - _UNDER_BRIM_M
+    kept = (y < ceiling)[hair.faces].any(axis=1)
+    pressed[:, 1] = np.minimum(y, ceiling)
+    return replace(hair, vertices_m=pressed, faces=hair.faces[kept], panels=hair.panels[kept])
+
+
+def under(inner: Garment, covered: Array, hem_m: float) -> Garment:
+    """The garment without those of its faces covered (F,) bool that lie well above a hem.
+
+    hem_m: height at rest of the lower end of what covers them.
+    """
+    low = inner.vertices_m[inner.faces, 1].min(axis=1)
+    kept = ~covered | (low < hem_m + _OVERLAP_M)
+    return replace(inner, faces=inner.faces[kept], panels=inner.panels[kept])
+
+
+def covering(garment: Garment, body: Body) -> Garment:
+    """The garment hiding all skin that lies under it on this body, but for a rim along its openings.
+
+    Cloth and skin do not bend quite alike: what is left under tight cloth comes through in some poses.
+    """
+    low, high = (f(garment.vertices_m, axis=0) for f in (np.min, np.max))
+    reached = ((body.vertices_m >= low) & (body.vertices_m <= high)).all(axis=1)
+    reached[garment.hidden] = False
+    near = np.intersect1d(np.flatnonzero(reached), body.skin)
+    normals = vertex_normals(body.vertices_m, triangulate(body.skin))[near]
+    sparse = garment.vertices_m[:: 1 + len(garment.vertices_m) // _ENOUGH_POINTS]
+    gaps = _nearest(body.vertices_m[near], sparse) - body.vertices_m[near]
+    above = (gaps * normals).sum(axis=1)
+    beside = np.linalg.norm(gaps - above[:, None] * normals, axis=1)
+    under = np.zeros(len(body.vertices_m), bool)
+    under[garment.hidden] = True
+    under[near[(above > -_SUNK_M) & (above < _LOOSE_M) & (beside < _BESIDE_M)]] = True
+    for _ in range(_RIM_RINGS):
+        open_faces = body.skin[~under[body.skin].all(axis=1)]
+        under[np.setdiff1d(open_faces, garment.hidden)] = False
+    return replace(garment, hidden=np.flatnonzero(under).astype(np.int32))
+
+
+def _nearest(points_m: FloatArray, among_m: FloatArray) -> FloatArray:
+    """(N, 3) of points (M, 3) the nearest to each of points (N, 3)."""
+    size = (among_m * among_m).sum(axis=1) / 2
+    chosen = [(size - block @ among_m.T).argmin(axis=1) for block in np.array_split(points_m, 16)]
+    return np.asarray(among_m[np.concatenate(chosen)])
+
+
+def relaxed(garment: Garment) -> Garment:
+    """The garment with its weights evened out over the cloth: no two neighbours follow other bones."""
+    faces = garment.faces
+    edges = np.concatenate([faces[:, [k, (k + 1) % 4]] for k in range(4)])
+    edges = np.concatenate([edges, edges[:, ::-1]])
+    keys = np.unique(edges[:, 0].astype(np.int64) * len(garment.vertices_m) + edges[:, 1])
+    ends, there = np.divmod(keys, len(garment.vertices_m))
+    here, first, count = np.unique(ends, return_index=True, return_counts=True)
+    weights = garment.weights.copy()
+    used = np.flatnonzero(weights.any(axis=0))
+    even = weights[:, used]
+    for _ in range(_RELAXING):
+        around = np.add.reduceat(even[there], first, axis=0) / count[:, None]
+        even[here] = 0.5 * (even[here] + around)
+    weights[:, used] = even
+    return replace(garment, weights=weights)
+
+
+@lru_cache(maxsize=_GARMENTS_KEPT)
+def _pattern(path: Path) -> tuple[Fitting, ObjMesh, IntArray]:
+    fitting = read_fitting(path)
+    mesh = read_obj(path.parent / fitting.obj_file)
+    return fitting, mesh, mesh.panels()
 
 
 def read_fitting(path: Path) -> Fitting:

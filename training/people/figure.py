@@ -8,34 +8,67 @@ from dataclasses import dataclass
 import numpy as np
 
 from realtime.types import Array, FloatArray
-from training.people.body import Body, Pose, apply, blend
+from training.people.body import Body, Pose
 from training.people.clothes import Garment
-from training.people.makehuman import IntArray
-from training.render.raster import triangulate
+from training.people.makehuman import IntArray, connected, sums, triangulate, unit_or, vertex_normals
 
-MATERIALS = ("skin", "eye", "hair", "shirt", "trousers", "shoe")
+MATERIALS = ("skin", "eye", "hair", "shirt", "trousers", "shoe", "jacket", "sock", "hat")
+
+# A product this small stays on one thread; on busy processors, waiting for a second takes ten times longer.
+_BLOCK = 512
+# Strands of hair hang side by side without being joined, so they may merge; two legs may not.
+_LOOSE = MATERIALS.index("hair")
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
     """A mesh at rest. points_m, normals: (N, 3). weights: (N, B). triangles: (T, 3).
 
-    material: (T,) position in MATERIALS. part: (T,) the bone that holds each triangle most.
+    vertex_material: (N,) position in MATERIALS, the same all over a triangle. vertex_part: (N,) the bone that
+    holds the vertex most.
     """
 
     points_m: FloatArray
     normals: FloatArray
     weights: FloatArray
     triangles: IntArray
-    material: IntArray
-    part: IntArray
+    vertex_material: IntArray
+    vertex_part: IntArray
+
+    @property
+    def material(self) -> IntArray:
+        """(T,) material of each triangle."""
+        return np.asarray(self.vertex_material[self.triangles[:, 0]])
+
+    @property
+    def part(self) -> IntArray:
+        """(T,) the bone that holds each triangle most."""
+        return np.asarray(self.weights[self.triangles].sum(axis=1).argmax(axis=1), np.int32)
 
     def posed(self, body: Body, pose: Pose) -> tuple[FloatArray, FloatArray]:
         """(N, 3) points and (N, 3) unit normals in the world, of one pose."""
-        maps = blend(body.transforms(pose), self.weights)
-        turned = (maps[..., :3] @ self.normals[..., None])[..., 0]
-        length = np.linalg.norm(turned, axis=1, keepdims=True)
-        return apply(maps, self.points_m), turned / np.maximum(length, 1e-6)
+        maps = self._maps(body, pose)
+        points, normals = np.empty_like(self.points_m), np.empty_like(self.normals)
+        x, y, z = np.ascontiguousarray(self.points_m.T)
+        for axis in range(3):
+            a, b, c, d = maps[4 * axis : 4 * axis + 4]
+            points[:, axis] = a * x + b * y + c * z + d
+        x, y, z = np.ascontiguousarray(self.normals.T)
+        turned = [maps[k] * x + maps[k + 1] * y + maps[k + 2] * z for k in (0, 4, 8)]
+        size = np.sqrt(turned[0] * turned[0] + turned[1] * turned[1] + turned[2] * turned[2])
+        scale = 1 / np.maximum(size, np.float32(1e-6))
+        for axis in range(3):
+            np.multiply(turned[axis], scale, out=normals[:, axis])
+        return points, normals
+
+    def _maps(self, body: Body, pose: Pose) -> FloatArray:
+        """(12, N) the rows of each vertex's affine map, the first row first."""
+        flat = np.ascontiguousarray(body.transforms(pose).reshape(len(body.bones), 12).T)
+        maps = np.empty((12, len(self.weights)), np.float32)
+        for start in range(0, len(self.weights), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            maps[:, block] = flat @ self.weights[block].T
+        return maps
 
     def soles(self, body: Body) -> tuple[FloatArray, FloatArray]:
         """Points (M, 3) and weights (M, B) of what can touch the floor: the feet with their shoes."""
@@ -43,12 +76,59 @@ class Figure:
         chosen = self.weights[:, bones].sum(axis=1) > 0.5
         return self.points_m[chosen], self.weights[chosen]
 
+    def simplified(self, cell_m: float) -> Figure:
+        """The figure with fewer vertices: those joined within a cube of this size at rest become one.
+
+        Vertex clustering ("Multi-resolution 3D approximations", Rossignac and Borrel 1993). The one kept is
+        an existing vertex, so its weights hold. Materials stay apart, as do parts that are not joined and the
+        sides of what is thin, such as fingers.
+        """
+        cluster = self._clusters(cell_m)
+        kept = self._representatives(cluster)
+        corners = cluster[self.triangles]
+        a, b, c = corners.T
+        corners = corners[(a != b) & (b != c) & (c != a)]
+        _, first = np.unique(np.sort(corners, axis=1), axis=0, return_index=True)
+        used, triangles = np.unique(corners[np.sort(first)], return_inverse=True)
+        normals = unit_or(sums(self.normals, cluster, len(kept)), self.normals[kept])
+        rows = kept[used]
+        return Figure(
+            points_m=self.points_m[rows],
+            normals=normals[used],
+            weights=self.weights[rows],
+            triangles=triangles.reshape(-1, 3).astype(np.int32),
+            vertex_material=self.vertex_material[rows],
+            vertex_part=self.vertex_part[rows],
+        )
+
+    def _clusters(self, cell_m: float) -> Array:
+        """(N,) the cluster of each vertex, counted from 0."""
+        cells = np.floor(self.points_m / cell_m).astype(np.int64)
+        cells -= cells.min(axis=0)
+        spans = cells.max(axis=0) + 1
+        key = (cells[:, 0] * spans[1] + cells[:, 1]) * spans[2] + cells[:, 2]
+        key = key * len(MATERIALS) + self.vertex_material
+        octant = (self.normals > 0) @ np.array([1, 2, 4])
+        key = key * 8 + np.where(self.vertex_material == _LOOSE, 0, octant)
+        edges = np.concatenate([self.triangles[:, [k, (k + 1) % 3]] for k in range(3)])
+        within = edges[key[edges[:, 0]] == key[edges[:, 1]]]
+        joined = connected(len(key), within).astype(np.int64)
+        _, cluster = np.unique(
+            np.where(self.vertex_material == _LOOSE, -1 - key, joined), return_inverse=True
+        )
+        return np.asarray(cluster)
+
+    def _representatives(self, cluster: Array) -> Array:
+        """(C,) of each cluster the vertex nearest its middle."""
+        count = int(cluster.max()) + 1
+        middle = sums(self.points_m, cluster, count) / np.bincount(cluster, minlength=count)[:, None]
+        away = ((self.points_m - middle[cluster]) ** 2).sum(axis=1)
+        order = np.lexsort((away, cluster))
+        return np.asarray(order[np.searchsorted(cluster[order], np.arange(count))])
+
 
 def dress(body: Body, garments: Sequence[tuple[Garment, tuple[str, ...]]]) -> Figure:
-    """Put garments on a body, each with the materials of its pieces from the highest to the lowest.
-
-    A garment of one material needs no more; the last material serves all further pieces.
-    """
+    """Put garments on a body, each with the materials of its panels; the last serves all further panels."""
     hidden = np.zeros(len(body.vertices_m), bool)
     points, weights = [body.vertices_m], [body.weights]
     for garment, _ in garments:
@@ -59,27 +139,29 @@ def dress(body: Body, garments: Sequence[tuple[Garment, tuple[str, ...]]]) -> Fi
     kinds = [np.full(len(quads[0]), MATERIALS.index("skin")), np.full(len(quads[1]), MATERIALS.index("eye"))]
     start = len(body.vertices_m)
     for garment, materials in garments:
-        pieces = np.minimum(_pieces(garment), len(materials) - 1)
-        kinds.append(np.array([MATERIALS.index(m) for m in materials])[pieces])
+        panels = np.minimum(garment.panels, len(materials) - 1)
+        kinds.append(np.array([MATERIALS.index(m) for m in materials])[panels])
         quads.append(garment.faces + start)
         start += len(garment.vertices_m)
     return _figure(np.concatenate(points), np.concatenate(weights), quads, kinds)
 
 
 def _figure(points: FloatArray, weights: FloatArray, quads: list[IntArray], kinds: list[Array]) -> Figure:
-    """Drop the vertices no face uses, and find normals and parts."""
-    triangles = [triangulate(group) for group in quads]
-    material = [_triangle_kinds(group, kind) for group, kind in zip(quads, kinds, strict=True)]
-    used, renumbered = np.unique(np.concatenate(triangles), return_inverse=True)
-    faces = renumbered.reshape(-1, 3).astype(np.int32)
-    points, weights = points[used], weights[used]
+    """Drop the vertices no face uses, part those of two materials, and find normals and parts."""
+    corners = np.concatenate([triangulate(group) for group in quads])
+    kind = np.concatenate([_triangle_kinds(group, k) for group, k in zip(quads, kinds, strict=True)])
+    normals = vertex_normals(points, corners)
+    used, triangles = np.unique(
+        corners.astype(np.int64) * len(MATERIALS) + kind[:, None], return_inverse=True
+    )
+    vertex, material = np.divmod(used, len(MATERIALS))
     return Figure(
-        points_m=points,
-        normals=vertex_normals(points, faces),
-        weights=weights,
-        triangles=faces,
-        material=np.concatenate(material).astype(np.int32),
-        part=weights[faces].sum(axis=1).argmax(axis=1).astype(np.int32),
+        points_m=points[vertex],
+        normals=normals[vertex],
+        weights=weights[vertex],
+        triangles=triangles.reshape(-1, 3).astype(np.int32),
+        vertex_material=material.astype(np.int32),
+        vertex_part=weights[vertex].argmax(axis=1).astype(np.int32),
     )
 
 
@@ -87,33 +169,3 @@ def _triangle_kinds(quads: IntArray, kinds: Array) -> Array:
     """The kind of each triangle that `triangulate` makes of quads with these kinds."""
     single = quads[:, 2] == quads[:, 3]
     return np.concatenate([kinds, kinds[~single]])
-
-
-def vertex_normals(points_m: FloatArray, triangles: IntArray) -> FloatArray:
-    """(N, 3) unit normals: the mean of the triangles around each vertex, by area."""
-    a, b, c = (points_m[triangles[:, k]] for k in range(3))
-    facing = np.cross(b - a, c - a)
-    normals = np.zeros_like(points_m)
-    for k in range(3):
-        np.add.at(normals, triangles[:, k], facing)
-    length = np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    return np.asarray(normals / length, np.float32)
-
-
-def _pieces(garment: Garment) -> IntArray:
-    """For each face the rank, from the top, of the connected piece it belongs to."""
-    label = np.arange(len(garment.vertices_m))
-    while True:
-        spread = label.copy()
-        lowest = label[garment.faces].min(axis=1)
-        for corner in range(4):
-            np.minimum.at(spread, garment.faces[:, corner], lowest)
-        spread = spread[spread]
-        if (spread == label).all():
-            break
-        label = spread
-    _, piece = np.unique(label, return_inverse=True)
-    height = np.bincount(piece, garment.vertices_m[:, 1]) / np.bincount(piece)
-    rank = np.empty(len(height), np.int32)
-    rank[np.argsort(-height)] = np.arange(len(height))
-    return rank[piece[garment.faces[:, 0]]]

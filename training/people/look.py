@@ -77,11 +77,11 @@ class Look:
 
 
 def look_of(body: Body, colours: dict[str, FloatArray]) -> Look:
-    """A look for a body; `colours` gives one linear BGR colour for every material."""
+    """A look for a body; `colours` gives linear BGR by material; one it lacks is as the shirt."""
     eyes = body.vertices_m[np.unique(body.eyes)]
     left = eyes[eyes[:, 0] > 0].mean(axis=0)
     centre = left * np.array([0, 1, 1], np.float32)
     return Look(
-        np.stack([colours[material] for material in MATERIALS]).astype(np.float32),
+        np.stack([colours.get(material, colours["shirt"]) for material in MATERIALS]).astype(np.float32),
         body.height_m, centre, float(left[0]),
     )  # fmt: skip

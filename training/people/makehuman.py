@@ -10,6 +10,7 @@ import gzip
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -18,28 +19,42 @@ import numpy as np
 import numpy.typing as npt
 
 from realtime.errors import UsageError
-from realtime.types import FloatArray
+from realtime.types import Array, FloatArray
 
 IntArray = npt.NDArray[np.int32]
 
 METRES_PER_UNIT = 0.1
 RIG = "cmu_mb"
 _WEIGHT_EPSILON = 1e-4
+_TARGETS_KEPT = 96
 
 
 @dataclass(frozen=True, slots=True)
 class ObjMesh:
     """A Wavefront mesh. vertices: (V, 3) in the file's units. faces: group to (F, 4) vertex numbers.
 
-    A triangle repeats its last vertex.
+    texture: group to (F, 4) numbers of the corners' places in the texture, or of the vertices where there is
+    none. A triangle repeats its last vertex.
     """
 
     vertices: FloatArray
     faces: Mapping[str, IntArray]
+    texture: Mapping[str, IntArray]
 
     def all_faces(self) -> IntArray:
         """(F, 4) faces of all groups."""
         return np.concatenate(list(self.faces.values()))
+
+    def panels(self) -> IntArray:
+        """(F,) the piece of the texture each of `all_faces` lies on, counted in the order of the faces.
+
+        Clothes are cut into panels much as a tailor cuts them.
+        """
+        corners = np.concatenate(list(self.texture.values()))
+        edges = np.concatenate([corners[:, [0, k]] for k in (1, 2, 3)])
+        island = connected(int(corners.max(initial=-1)) + 1, edges)[corners[:, 0]]
+        _, first, number = np.unique(island, return_index=True, return_inverse=True)
+        return np.argsort(np.argsort(first)).astype(np.int32)[number]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +132,44 @@ class MakeHumanData:
         return vertices
 
 
+def triangulate(quads: IntArray) -> IntArray:
+    """(T, 3) triangles of quads (F, 4); a quad that repeats its last corner gives one."""
+    halves = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+    return np.asarray(halves[halves[:, 1] != halves[:, 2]])
+
+
+def connected(count: int, edges: IntArray) -> IntArray:
+    """(count,) the least node each node is connected to by edges (E, 2)."""
+    label = np.arange(count, dtype=np.int32)
+    while True:
+        spread = label.copy()
+        for here, there in ((0, 1), (1, 0)):
+            np.minimum.at(spread, edges[:, here], label[edges[:, there]])
+        spread = spread[spread]
+        if (spread == label).all():
+            return label
+        label = spread
+
+
+def vertex_normals(points_m: FloatArray, triangles: IntArray) -> FloatArray:
+    """(N, 3) unit normals: the mean of the triangles around each vertex, by area."""
+    a, b, c = (points_m[triangles[:, k]] for k in range(3))
+    facing = np.cross(b - a, c - a)
+    total = sums(np.tile(facing, (3, 1)), triangles.T.reshape(-1), len(points_m))
+    return unit_or(total, np.zeros_like(points_m))
+
+
+def sums(values: FloatArray, group: Array, count: int) -> Array:
+    """(count, 3) sums of values (N, 3) by group (N,)."""
+    return np.stack([np.bincount(group, values[:, k], count) for k in range(3)], axis=1)
+
+
+def unit_or(vectors: Array, otherwise: FloatArray) -> FloatArray:
+    """Vectors (N, 3) at length one; those without length as given."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.where(length > 1e-12, vectors / np.maximum(length, 1e-12), otherwise).astype(np.float32)
+
+
 def load_makehuman(folder: Path) -> MakeHumanData:
     """Read a MakeHuman data folder. Raises UsageError saying what it lacks."""
     base = read_obj(folder / "base.obj")
@@ -142,28 +195,39 @@ def damaged(path: Path, error: Exception) -> UsageError:
 
 
 def read_obj(path: Path) -> ObjMesh:
-    """Read vertices and faces by group; texture coordinates and normals are left out."""
-    vertices: list[list[float]] = []
-    faces: dict[str, list[list[int]]] = {}
-    group = faces.setdefault("", [])
+    """Read vertices, and faces and their texture by group; normals are left out."""
+    vertices: list[list[str]] = []
+    corners: dict[str, list[list[list[str]]]] = {}
+    group = corners.setdefault("", [])
     try:
         for line in read_text(path).splitlines():
             kind, _, rest = line.partition(" ")
             if kind == "v":
-                vertices.append([float(value) for value in rest.split()[:3]])
+                vertices.append(rest.split()[:3])
             elif kind == "g":
-                group = faces.setdefault(rest.strip(), [])
+                group = corners.setdefault(rest.strip(), [])
             elif kind == "f":
-                corners = [int(corner.partition("/")[0]) - 1 for corner in rest.split()]
-                group.append(corners if len(corners) == 4 else [*corners, corners[-1]])
-        arrays = {
-            name: np.array(rows, np.int32).reshape(len(rows), 4) for name, rows in faces.items() if rows
-        }
-        return ObjMesh(np.array(vertices, np.float32).reshape(-1, 3), arrays)
+                face = [corner.split("/") for corner in rest.split()]
+                group.append(face if len(face) == 4 else [*face, face[-1]])
+        return ObjMesh(
+            np.array(vertices, np.float32).reshape(-1, 3),
+            {name: _numbers(faces, 0) for name, faces in corners.items() if faces},
+            {name: _numbers(faces, 1) for name, faces in corners.items() if faces},
+        )
     except ValueError as error:
         raise damaged(path, error) from error
 
 
+def _numbers(faces: list[list[list[str]]], field: int) -> IntArray:
+    """(F, 4) one field of the corners of faces, from 0; the vertex where a corner lacks it."""
+    rows = [
+        [int(corner[field] if len(corner) > field and corner[field] else corner[0]) - 1 for corner in face]
+        for face in faces
+    ]
+    return np.array(rows, np.int32).reshape(len(rows), 4)
+
+
+@lru_cache(maxsize=_TARGETS_KEPT)
 def _read_target(path: Path, count: int) -> FloatArray:
     """(N, 4) rows of a target: vertex number, then what is added to x, y and z."""
     lines = [line for line in read_text(path).splitlines() if line and not line.startswith("#")]
@@ -173,6 +237,7 @@ def _read_target(path: Path, count: int) -> FloatArray:
             raise ValueError(f"it names vertices outside 0 to {count - 1}")
     except ValueError as error:
         raise damaged(path, error) from error
+    rows.flags.writeable = False
     return rows
 
 

@@ -14,8 +14,18 @@ from realtime.skeleton import H36M17
 from realtime.types import FloatArray
 from training.mocap.contact import hold, plant, planted_feet, runs
 from training.mocap.motion import Motion, Sequence, load_motion
-from training.mocap.retarget import fit_motion, ground, retarget
-from training.mocap.rotations import Float64Array, axis_angle, frame, part, smooth, swing, unit
+from training.mocap.retarget import clear, fit_motion, ground, retarget
+from training.mocap.rotations import (
+    Float64Array,
+    about,
+    axis_angle,
+    frame,
+    nearest_turn,
+    part,
+    smooth,
+    swing,
+    unit,
+)
 from training.people.body import Body, Pose, build_body
 from training.people.makehuman import Shape, load_makehuman
 from training.render.choreography import FRAMES, TURNS, Turn, bend, sample_motion, splice
@@ -64,6 +74,22 @@ def test_parts_of_a_turn_add_up(seed: int, share: float) -> None:
     turn = axis_angle(unit(vectors(seed)), angles)
     assert is_turn(turn)
     assert np.allclose(part(turn, share) @ part(turn, 1 - share), turn, atol=1e-6)
+
+
+@given(seeds)
+def test_the_turn_nearest_to_a_turn_and_noise_is_near_it(seed: int) -> None:
+    turn = axis_angle(unit(vectors(seed)), np.random.default_rng(seed).uniform(-3, 3, 8))
+    assert np.allclose(nearest_turn(1.7 * turn), turn, atol=1e-9)
+    noise = 0.01 * np.random.default_rng(seed).normal(size=turn.shape)
+    assert is_turn(nearest_turn(turn + noise))
+    assert np.abs(nearest_turn(turn + noise) - turn).max() < 0.1
+
+
+@given(seeds, st.floats(-3, 3))
+def test_a_turn_about_an_axis_is_told_from_what_tips_it(seed: int, angle: float) -> None:
+    axis, other = unit(vectors(seed, 2))
+    tipped = swing(axis, other) @ axis_angle(axis, angle)
+    assert about(axis, tipped) == pytest.approx(angle, abs=1e-6)
 
 
 @given(seeds, st.floats(0, 4))
@@ -213,6 +239,10 @@ def test_ground_sets_the_lowest_sole_on_the_floor(body: Body, walking: Pose) -> 
     height = (maps[..., 1, :3] * soles).sum(axis=-1) + maps[..., 1, 3]
     assert np.abs(height.min(axis=1)).max() < 0.02
     assert np.median(np.abs(height.min(axis=1))) < 0.003
+    lifted = clear(body, standing, soles, weights).root_m - standing.root_m
+    assert np.abs(lifted[:, [0, 2]]).max() == 0
+    assert (lifted[:, 1] >= -height.min(axis=1) - 1e-5).all()
+    assert 0 <= lifted[:, 1].min() <= lifted[:, 1].max() < 0.02
 
 
 def test_planted_feet_alternate_in_a_walk_and_stay_where_planted(walk: FloatArray) -> None:

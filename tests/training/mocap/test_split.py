@@ -13,6 +13,7 @@ from training.mocap.motion import Motion, Sequence, load_motion
 from training.mocap.split import (
     RETARGETS_OF_HELD_OUT,
     TEST_SUBJECTS,
+    UNRELIABLE,
     VALIDATION_SUBJECTS,
     is_training,
     training_part,
@@ -77,3 +78,41 @@ def test_the_takes_left_out_are_such_recordings(motion: Motion, held_out: Array)
     assert not any(is_training(s) for s in left_out)
     found = [_is_recorded_in(s, held_out) for s in left_out]
     assert np.mean(found) > 0.8
+
+
+def _heading(sequence: Sequence) -> Array:
+    """(T,) radians: where the hips face, seen from above."""
+    left = sequence.positions_m[:, H36M17.index("l_hip")] - sequence.positions_m[:, H36M17.index("r_hip")]
+    return np.asarray(np.arctan2(-left[:, 2], left[:, 0]), np.float64)
+
+
+def _between(a: Array, b: Array) -> Array:
+    """Degrees between angles, 0 to 180."""
+    return np.asarray(np.degrees(np.abs((a - b + np.pi) % (2 * np.pi) - np.pi)))
+
+
+def _turns_at_once(sequence: Sequence) -> float:
+    """The most degrees that the hips turn in a frame."""
+    heading = _heading(sequence)
+    return float(_between(heading[1:], heading[:-1]).max())
+
+
+def _walks_sideways(sequence: Sequence) -> float:
+    """The share of the frames in which a person walks that face 60 to 150 degrees off the way they go."""
+    place = sequence.positions_m[:, 0].astype(np.float64)
+    step = place[10:] - place[:-10]
+    moving = np.linalg.norm(step[:, [0, 2]], axis=1) > 0.5 / 3
+    off = _between(np.arctan2(step[:, 0], step[:, 2]), _heading(sequence)[5:-5])[moving]
+    return float(np.mean((off > 60) & (off < 150))) if len(off) else 0.0
+
+
+def test_takes_with_a_mirrored_heading_are_on_no_side(motion: Motion) -> None:
+    """They spin or walk sideways; no other take of that body does, so it is these that are wrong."""
+    body = [s for s in motion.sequences if s.subject == "cmueval-mean"]
+    walks = [s for s in body if "walking" in s.name or "traffic" in s.name]
+    odd = {s.name for s in walks if _turns_at_once(s) > 20 or _walks_sideways(s) > 0.9}
+    assert odd == UNRELIABLE
+    assert max(_turns_at_once(s) for s in body if s.name not in UNRELIABLE) < 20
+    for part in (training_part(motion), validation_part(motion)):
+        assert not {s.name for s in part.sequences} & UNRELIABLE
+    assert not {s.name for s in motion.sequences if s.subject in TEST_SUBJECTS} & UNRELIABLE

@@ -33,7 +33,7 @@ def render_sample(makehuman: Path, motion: Path, out: Path, seed: int) -> None:
     except OSError as error:
         raise UsageError(f"cannot make the folder {out}: {error.strerror}: name another --out") from error
     started_ns = time.perf_counter_ns()
-    truth, size = write_sample(prepare(makehuman, motion), out, seed)
+    truth, size = write_sample(prepare(makehuman, motion, seed), out)
     seconds = (time.perf_counter_ns() - started_ns) / 1e9
     click.echo(
         f"{len(truth.pose_m)} frames in {seconds:.0f} s, {size / 1e6:.2f} MB of video, "

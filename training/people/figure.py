@@ -35,16 +35,6 @@ class Figure:
     vertex_material: IntArray
     vertex_part: IntArray
 
-    @property
-    def material(self) -> IntArray:
-        """(T,) material of each triangle."""
-        return np.asarray(self.vertex_material[self.triangles[:, 0]])
-
-    @property
-    def part(self) -> IntArray:
-        """(T,) the bone that holds each triangle most."""
-        return np.asarray(self.weights[self.triangles].sum(axis=1).argmax(axis=1), np.int32)
-
     def posed(self, body: Body, pose: Pose) -> tuple[FloatArray, FloatArray]:
         """(N, 3) points and (N, 3) unit normals in the world, of one pose."""
         maps = self._maps(body, pose)

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from realtime.camera import Intrinsics
+from realtime.skeleton import H36M17
 from realtime.types import ImageArray
 from training.mocap.motion import load_motion
 from training.mocap.retarget import ground, retarget
-from training.people.body import Body, Pose, build_body
-from training.people.clothes import fit_garment
-from training.people.figure import Figure, dress
-from training.people.look import Look, linear, look_of
+from training.people.body import build_body
+from training.people.figure import MATERIALS
 from training.people.makehuman import Shape, load_makehuman
+from training.people.wardrobe import dressed
+from training.render.annotation import ClipAnnotation, FrameAnnotation
+from training.render.cast import actor
 from training.render.choreography import FPS, sample_motion
-from training.render.raster import Viewpoint, look_at
-from training.render.scene import Scene
-from training.render.truth import Truth, box_px, joints_seen, visible_joints
+from training.render.clip import ClipSettings, Player, StudioClip
+from training.render.lens import Viewpoint, look_at
+from training.render.place import sample_place
+from training.render.sensor import Grain, Sensor
+from training.render.surface import Finish, linear
 from training.render.video import write_h264
 
 HEIGHT_M = 1.76
@@ -28,55 +31,32 @@ SHAPE = Shape(male=1.0)
 
 _WIDTH, _HEIGHT, _FOV_DEG = 640, 480, 60.0
 _CAMERA_HEIGHT_M, _CAMERA_PITCH_DEG = 1.4, -9.0
-_OUTFIT = (
-    ("male_casualsuit06", ("shirt", "trousers")),
-    ("short02", ("hair",)),
-    ("shoes02", ("shoe",)),
-)
-_COLOURS = {
-    "skin": linear(205, 158, 130),
-    "eye": linear(235, 232, 228),
-    "hair": linear(52, 38, 30),
-    "shirt": linear(150, 52, 48),
-    "trousers": linear(52, 66, 96),
-    "shoe": linear(58, 54, 52),
+_OUTFIT = ("male_casualsuit06", "short02", "shoes02")
+_LOOKS = {
+    "skin": Finish("skin", linear(205, 158, 130), linear(62, 45, 36), gloss=0.15),
+    "eye": Finish("eye", linear(235, 232, 228), linear(58, 40, 30), gloss=0.5),
+    "hair": Finish("hair", linear(52, 38, 30), gloss=0.2),
+    "shirt": Finish("grain", linear(150, 52, 48), size_m=0.05, strength=0.15, gloss=0.02),
+    "trousers": Finish("denim", linear(52, 66, 96), strength=0.35, gloss=0.02),
+    "shoe": Finish("plain", linear(58, 54, 52), gloss=0.3),
 }
+_SENSOR = Sensor(blur_px=0.4, read_noise=0.8, shot_noise=1.2, shutter=0.4)
 
 
-@dataclass(frozen=True, slots=True)
-class Performance:
-    """All that is needed to draw the clip: who, in what, how they move, and from where they are seen."""
+def prepare(makehuman: Path, motion: Path, seed: int) -> StudioClip:
+    """The clip, ready to be drawn. seed: of sensor noise.
 
-    body: Body
-    figure: Figure
-    look: Look
-    poses: Pose
-    view: Viewpoint
-
-    def frames(self, scene: Scene) -> Iterator[tuple[ImageArray, Truth]]:
-        """Each frame's image, and its truth as one frame."""
-        for frame in range(len(self.poses.root_m)):
-            pose = self.poses[frame]
-            rendered = scene.render(pose, frame)
-            pose_m, keypoints_px = joints_seen(self.view, self.body, pose)
-            visible = visible_joints(rendered.coverage, self.body, self.figure, pose_m, keypoints_px)
-            points_m, _ = self.figure.posed(self.body, pose)
-            box = box_px(self.view, points_m[np.unique(self.figure.triangles)])
-            yield (
-                rendered.image,
-                Truth(pose_m[None], keypoints_px[None], visible[None], box[None], self.body.height_m, FPS),
-            )
-
-
-def prepare(makehuman: Path, motion: Path) -> Performance:
-    """Build the person and their motion. Raises UsageError or MotionFileError when a file does not serve."""
+    Raises UsageError or MotionFileError when a file does not serve.
+    """
     data = load_makehuman(makehuman)
     body = build_body(data, SHAPE, HEIGHT_M)
-    clothes = makehuman / "clothes"
-    figure = dress(body, [(fit_garment(body, clothes / f"{n}.mhclo"), materials) for n, materials in _OUTFIT])
+    figure = dressed(data, body, _OUTFIT)
+    looks = tuple(_LOOKS.get(material, _LOOKS["shirt"]) for material in MATERIALS)
     moved = retarget(body, sample_motion(body, load_motion(motion)), FPS)
-    poses = ground(body, moved, *figure.soles(body))
-    return Performance(body, figure, look_of(body, _COLOURS), poses, sample_view())
+    player = Player(actor(body, figure, looks), ground(body, moved, *figure.soles(body)), "sample", "sample")
+    settings = ClipSettings(frames=len(moved.root_m), fps=FPS)
+    rng = np.random.default_rng(seed)
+    return StudioClip(settings, (player,), sample_view(), sample_place(), _SENSOR, Grain(), rng)
 
 
 def sample_view() -> Viewpoint:
@@ -87,34 +67,29 @@ def sample_view() -> Viewpoint:
     return look_at(lens, position, position + ahead)
 
 
-def write_sample(performance: Performance, out: Path, seed: int) -> tuple[Truth, int]:
+def write_sample(clip: StudioClip, out: Path) -> tuple[ClipAnnotation, int]:
     """Render the clip into `out` as sample.mp4, sample_truth.npz and sample_camera.yaml.
 
     Gives the truth and the bytes of video. The same seed gives the same frames and the same truth.
     """
-    scene = Scene(performance.view, performance.body, performance.figure, performance.look, seed)
-    truths: list[Truth] = []
+    truths: list[FrameAnnotation] = []
 
     def images() -> Iterator[ImageArray]:
-        for image, truth in performance.frames(scene):
+        for image, truth in clip.render():
             truths.append(truth)
             yield image
 
     size = write_h264(out / "sample.mp4", images(), (_WIDTH, _HEIGHT), FPS)
-    truth = joined(truths)
-    truth.save(out / "sample_truth.npz")
-    performance.view.intrinsics.save(out / "sample_camera.yaml")
-    return truth, size
-
-
-def joined(truths: list[Truth]) -> Truth:
-    """The truth of one clip from that of its frames."""
-    first = truths[0]
-    return Truth(
-        pose_m=np.concatenate([truth.pose_m for truth in truths]),
-        keypoints_px=np.concatenate([truth.keypoints_px for truth in truths]),
-        visible=np.concatenate([truth.visible for truth in truths]),
-        box_px=np.concatenate([truth.box_px for truth in truths]),
-        height_m=first.height_m,
-        fps=first.fps,
+    truth = clip.annotation(truths)
+    np.savez_compressed(
+        out / "sample_truth.npz",
+        pose_m=truth.pose_m[:, 0],
+        keypoints_px=truth.keypoints_px[:, 0],
+        visible=truth.visible[:, 0],
+        box_px=truth.box_px[:, 0],
+        height_m=truth.height_m[0],
+        fps=np.float32(truth.fps),
+        joints=np.array(H36M17.joints),
     )
+    clip.intrinsics.save(out / "sample_camera.yaml")
+    return truth, size

@@ -64,7 +64,6 @@ def area_m2(figure: Figure) -> float:
 def test_every_triangle_is_of_one_material(figure: Figure) -> None:
     kinds = figure.vertex_material[figure.triangles]
     assert (kinds == kinds[:, :1]).all()
-    assert np.array_equal(figure.material, kinds[:, 0])
     assert np.array_equal(np.unique(figure.triangles), np.arange(len(figure.points_m)))
     assert np.array_equal(figure.vertex_part, figure.weights.argmax(axis=1))
 

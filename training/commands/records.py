@@ -1,0 +1,73 @@
+"""`realtime-train records`: what the 2D nets say of rendered people, beside the truth."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from realtime.engines.open import choose
+from realtime.models import catalogue
+from training.commands.rendering import frame_bar, rendering_options
+from training.records.shards import RecordSettings, ShardFactory, missing_shards, write_records
+from training.render.resumable import data_hashes
+
+_EXAMPLES = """
+\b
+Examples:
+  realtime-train records --makehuman data/makehuman --motion cmu_h36m17_30hz.npz --out runs/records \\
+      --frames 200000 --part training
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@rendering_options
+@click.option(
+    "--frames",
+    type=click.IntRange(min=1),
+    required=True,
+    help="Pictures to render at least; each gives a record for each person in it.",
+)
+def records(
+    makehuman: Path,
+    motion: tuple[Path, ...],
+    out: Path,
+    seed: int,
+    frames_per_clip: int,
+    long_side: tuple[int, int],
+    part: str,
+    processes: int,
+    frames: int,
+) -> None:
+    """Render people and keep what the live pipeline's 2D nets say of them, without keeping the pictures.
+
+    Written in shards, records-00000.npz and on. The same options give the same files, byte for byte, however
+    many processes work and however often they are stopped; more --frames extend a folder.
+    """
+    # A studio takes a while to import, which --help should not cost.
+    from training.records.observe import LiveNets
+    from training.render.clip import ClipSettings, StudioFactory
+
+    settings = ClipSettings(frames=frames_per_clip, long_side_px=long_side, part=part)
+    nets = {net.name: net.sha256 for net in catalogue.image_models(catalogue.BLAZEPOSE)}
+    description = {
+        **data_hashes(makehuman, motion), "clip": asdict(settings), "nets": nets, "engine": choose(),
+    }  # fmt: skip
+    shard_frames = RecordSettings(1, seed).clips_a_shard * frames_per_clip
+    wanted = RecordSettings(math.ceil(frames / shard_frames), seed)
+    factory = ShardFactory(StudioFactory(makehuman, motion, settings), LiveNets, out, wanted)
+    started_ns = time.perf_counter_ns()
+    with frame_bar(missing_shards(out, wanted) * shard_frames) as done:
+        run = write_records(factory, description, processes, done)
+    seconds = (time.perf_counter_ns() - started_ns) / 1e9
+    if run.frames:
+        busy_ns = max(run.render_ns + run.nets_ns, 1)
+        click.echo(
+            f"{run.frames} frames in {seconds:.0f} s ({run.frames / seconds:.1f} a second; rendering "
+            f"{run.render_ns / busy_ns:.0%}, the nets {run.nets_ns / busy_ns:.0%} of the work) "
+            f"written to {out}"
+        )
+    click.echo(f"all {wanted.shards} shards: {run.tally}")

@@ -24,7 +24,7 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES)
-@rendering_options
+@rendering_options(long_side_px=(256, 480), oversampling=1)
 @click.option(
     "--frames",
     type=click.IntRange(min=1),
@@ -40,6 +40,7 @@ def records(
     long_side: tuple[int, int],
     part: str,
     processes: int,
+    oversampling: int,
     frames: int,
 ) -> None:
     """Render people and keep what the live pipeline's 2D nets say of them, without keeping the pictures.
@@ -49,12 +50,15 @@ def records(
     """
     # A studio takes a while to import, which --help should not cost.
     from training.records.observe import LiveNets
-    from training.render.clip import ClipSettings, StudioFactory
+    from training.render.clip import DRAWING, ClipSettings, StudioFactory
 
-    settings = ClipSettings(frames=frames_per_clip, long_side_px=long_side, part=part)
+    settings = ClipSettings(
+        frames=frames_per_clip, long_side_px=long_side, part=part, oversampling=oversampling
+    )
     nets = {net.name: net.sha256 for net in catalogue.image_models(catalogue.BLAZEPOSE)}
     description = {
-        **data_hashes(makehuman, motion), "clip": asdict(settings), "nets": nets, "engine": choose(),
+        **data_hashes(makehuman, motion), "clip": asdict(settings), "drawing": DRAWING,
+        "nets": nets, "engine": choose(),
     }  # fmt: skip
     shard_frames = RecordSettings(1, seed).clips_a_shard * frames_per_clip
     wanted = RecordSettings(math.ceil(frames / shard_frames), seed)

@@ -23,7 +23,7 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES)
-@rendering_options
+@rendering_options()
 @click.option("--clips", type=click.IntRange(min=1), required=True, help="Clips that the folder is to hold.")
 @click.option(
     "--form",
@@ -41,6 +41,7 @@ def render(
     long_side: tuple[int, int],
     part: str,
     processes: int,
+    oversampling: int,
     clips: int,
     form: Form,
 ) -> None:
@@ -50,11 +51,13 @@ def render(
     are stopped; more --clips extend a folder. MP4 files need PyAV (pip install av).
     """
     # A studio takes a while to import, which --help should not cost.
-    from training.render.clip import ClipSettings, StudioFactory
+    from training.render.clip import DRAWING, ClipSettings, StudioFactory
 
-    settings = ClipSettings(frames=frames_per_clip, long_side_px=long_side, part=part)
+    settings = ClipSettings(
+        frames=frames_per_clip, long_side_px=long_side, part=part, oversampling=oversampling
+    )
     wanted = DatasetSettings(clips, seed, form)
-    description = {**data_hashes(makehuman, motion), "clip": asdict(settings)}
+    description = {**data_hashes(makehuman, motion), "clip": asdict(settings), "drawing": DRAWING}
     started_ns = time.perf_counter_ns()
     with frame_bar(clips_left(out, wanted) * frames_per_clip) as done:
         factory = StudioFactory(makehuman, motion, settings)

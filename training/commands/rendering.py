@@ -10,72 +10,87 @@ from typing import Any, TypeVar
 import click
 from tqdm import tqdm
 
+from training.mocap.split import PARTS
 from training.render.jobs import default_processes
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-PARTS = ("all", "training", "validation", "test")
 
-_OPTIONS = (
-    click.option(
-        "--makehuman",
-        required=True,
-        metavar="DIR",
-        type=click.Path(path_type=Path, file_okay=False),
-        help="MakeHuman data folder.",
-    ),
-    click.option(
-        "--motion",
-        required=True,
-        multiple=True,
-        metavar="FILE",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="Motion file (NPZ, BVH, or AMC with its ASF beside it); may be given again.",
-    ),
-    click.option(
-        "--out",
-        required=True,
-        metavar="DIR",
-        type=click.Path(path_type=Path, file_okay=False),
-        help="Folder to write into; a run that was stopped there goes on.",
-    ),
-    click.option(
-        "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of all that is drawn."
-    ),
-    click.option(
-        "--frames-per-clip", type=click.IntRange(min=1), default=90, show_default=True, help="At 30 a second."
-    ),
-    click.option(
-        "--long-side",
-        type=click.IntRange(64, 4096),
-        nargs=2,
-        default=(320, 960),
-        show_default=True,
-        metavar="MIN MAX",
-        help="Least and most pixels of an image's longer side.",
-    ),
-    click.option(
-        "--part",
-        type=click.Choice(PARTS),
-        default="all",
-        show_default=True,
-        help="Which takes of the motion, as training/mocap/split.py divides them.",
-    ),
-    click.option(
-        "--processes",
-        type=click.IntRange(min=1),
-        default=default_processes,
-        show_default="one a processor",
-        help="Processes that render side by side, one thread each.",
-    ),
-)
+def rendering_options(
+    long_side_px: tuple[int, int] = (320, 960), oversampling: int = 2
+) -> Callable[[_Command], _Command]:
+    """Options that say what is rendered, with these defaults."""
+    options = (
+        click.option(
+            "--makehuman",
+            required=True,
+            metavar="DIR",
+            type=click.Path(path_type=Path, file_okay=False),
+            help="MakeHuman data folder.",
+        ),
+        click.option(
+            "--motion",
+            required=True,
+            multiple=True,
+            metavar="FILE",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="Motion file (NPZ, BVH, or AMC with its ASF beside it); may be given again.",
+        ),
+        click.option(
+            "--out",
+            required=True,
+            metavar="DIR",
+            type=click.Path(path_type=Path, file_okay=False),
+            help="Folder to write into; a run that was stopped there goes on.",
+        ),
+        click.option(
+            "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of all that is drawn."
+        ),
+        click.option(
+            "--frames-per-clip",
+            type=click.IntRange(min=1),
+            default=90,
+            show_default=True,
+            help="At 30 a second.",
+        ),
+        click.option(
+            "--long-side",
+            type=click.IntRange(64, 4096),
+            nargs=2,
+            default=long_side_px,
+            show_default=True,
+            metavar="MIN MAX",
+            help="Least and most pixels of an image's longer side.",
+        ),
+        click.option(
+            "--part",
+            type=click.Choice(PARTS),
+            default="all",
+            show_default=True,
+            help="Which takes of the motion, as training/mocap/split.py divides them.",
+        ),
+        click.option(
+            "--processes",
+            type=click.IntRange(min=1),
+            default=default_processes,
+            show_default="one a processor",
+            help="Processes that render side by side, one thread each.",
+        ),
+        click.option(
+            "--oversampling",
+            type=click.IntRange(1, 3),
+            default=oversampling,
+            show_default=True,
+            help="Pixels drawn for one of an image's, along each side: more is smoother, and slower.",
+        ),
+    )
 
+    def add(command: _Command) -> _Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
 
-def rendering_options(command: _Command) -> _Command:
-    """Add the options that say what is rendered."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return add
 
 
 @contextlib.contextmanager

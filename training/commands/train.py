@@ -1,4 +1,4 @@
-"""`realtime-train`: make the networks that are shipped."""
+"""`realtime-train`: make the networks that are shipped, and what they are trained on."""
 
 from __future__ import annotations
 
@@ -11,18 +11,27 @@ import click
 from tqdm import tqdm
 
 from realtime.commands.shell import run
+from training.commands.error_model import error_model
+from training.commands.records import records
+from training.commands.render import render
 
 _EXAMPLES = """
 \b
 Examples:
   realtime-train causal-tcn --motion cmu_h36m17_30hz.npz --out runs/causal-tcn --minutes 20
-  realtime-train causal-tcn --motion cmu_h36m17_30hz.npz --out runs/again --minutes 20 --seed 7
+  realtime-train render --makehuman makehuman --motion cmu_h36m17_30hz.npz --out runs/clips --clips 20
+  realtime-train records --makehuman makehuman --motion cmu_h36m17_30hz.npz --out runs/records --frames 200000
+  realtime-train error-model runs/records --out runs/error_model.yaml
 """
 
 
 @click.group(epilog=_EXAMPLES)
 def cli() -> None:
-    """Train networks on motion capture."""
+    """Render people, keep what 2D nets say of them, and train networks on it."""
+
+
+for command in (render, records, error_model):
+    cli.add_command(command)
 
 
 @cli.command("causal-tcn", epilog=_EXAMPLES)

@@ -114,9 +114,10 @@ def clear(body: Body, pose: Pose, soles_m: FloatArray, weights: FloatArray) -> P
 def _lowest(body: Body, pose: Pose, soles_m: FloatArray, weights: FloatArray) -> Float64Array:
     """(T,) the height of the lowest point in each frame."""
     used = np.flatnonzero(weights.any(axis=0))
-    transforms = body.transforms(pose)[:, used]
-    blended = np.einsum("nb,tbj->tnj", weights[:, used], transforms[..., 1, :])
-    heights = np.einsum("tnj,nj->tn", blended[..., :3], soles_m) + blended[..., 3]
+    rows = body.transforms(pose)[:, used, 1, :].reshape(len(pose.root_m), -1)
+    ones = np.ones((len(soles_m), 1), np.float32)
+    columns = weights[:, used, None] * np.concatenate([soles_m, ones], axis=1)[:, None]
+    heights = rows @ columns.reshape(len(soles_m), -1).T
     return np.asarray(heights.min(axis=1), np.float64)
 
 

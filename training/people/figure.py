@@ -75,11 +75,7 @@ class Figure:
         """
         cluster = self._clusters(cell_m)
         kept = self._representatives(cluster)
-        corners = cluster[self.triangles]
-        a, b, c = corners.T
-        corners = corners[(a != b) & (b != c) & (c != a)]
-        _, first = np.unique(np.sort(corners, axis=1), axis=0, return_index=True)
-        used, triangles = np.unique(corners[np.sort(first)], return_inverse=True)
+        used, triangles = np.unique(self._left(cluster), return_inverse=True)
         normals = unit_or(sums(self.normals, cluster, len(kept)), self.normals[kept])
         rows = kept[used]
         return Figure(
@@ -90,6 +86,19 @@ class Figure:
             vertex_material=self.vertex_material[rows],
             vertex_part=self.vertex_part[rows],
         )
+
+    def outline(self, cell_m: float) -> IntArray:
+        """(T, 3) fewer triangles between the same vertices, as `simplified` merges them: for shadows."""
+        cluster = self._clusters(cell_m)
+        return self._representatives(cluster)[self._left(cluster)].astype(np.int32)
+
+    def _left(self, cluster: Array) -> Array:
+        """(T, 3) clusters at the corners of the triangles that keep three, each once."""
+        corners = cluster[self.triangles]
+        a, b, c = corners.T
+        corners = corners[(a != b) & (b != c) & (c != a)]
+        _, first = np.unique(np.sort(corners, axis=1), axis=0, return_index=True)
+        return np.asarray(corners[np.sort(first)])
 
     def _clusters(self, cell_m: float) -> Array:
         """(N,) the cluster of each vertex, counted from 0."""

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Protocol
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
+from scipy.optimize import linear_sum_assignment
 
 from realtime.engines.base import Engine
 from realtime.engines.open import Choice, open_engine

@@ -110,7 +110,7 @@ class Annotator:
         at = self._fine.intrinsics.project(camera_m)
         height, width = painted.depth_m.shape
         limits = np.array([width, height]) - 0.5
-        inside = ((at > -0.5) & (at < limits)).all(axis=1)
+        inside = np.asarray(((at > -0.5) & (at < limits)).all(axis=1))
         column, row = np.rint(np.where(inside[:, None], at, 0)).astype(np.intp).T
         return row, column, inside
 

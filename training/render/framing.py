@@ -21,9 +21,11 @@ HEIGHT_M = (0.25, 1.4, 2.6)
 """Lowest, most common and highest camera."""
 _ASPECTS = (16 / 9, 4 / 3, 4 / 3, 1.0, 3 / 4, 9 / 16)
 _CLEAR_M = 0.55
-_NEAREST_M = 0.35
+_NEAREST_M, _STATURE_M = 0.35, 1.7
 _WHOLE_CLIPS, _WHOLE, _PART = 0.75, 0.93, 0.35
-_TRIES = 40
+_LARGE_CLIPS, _LARGE, _SMALL = 0.85, 0.25, 0.08
+"""How often people are at least how large: their size against the image's shorter side."""
+_TRIES = 60
 _DISTORTED = 0.5
 _UP = np.array([0.0, 1.0, 0.0])
 
@@ -69,13 +71,15 @@ def draw_camera(rng: np.random.Generator, joints_m: FloatArray, long_side_px: tu
     Draws until one shows enough of the first person and nobody stands in it; failing that, the best.
     """
     wanted = _WHOLE if rng.random() < _WHOLE_CLIPS else _PART
+    least = _LARGE if rng.random() < _LARGE_CLIPS else _SMALL
     best: Viewpoint | None = None
     best_merit = -np.inf
     for _ in range(_TRIES):
         lens = _draw_lens(rng, long_side_px)
         view = _draw_view(rng, joints_m[:, 0].reshape(-1, 3), lens)
         room_m = float(view.camera_m(joints_m)[..., 2].min())
-        merit = min(_shown(view, joints_m[:, 0]) - wanted, 0.0) + min(room_m - _NEAREST_M, 0.0) * 2
+        merit = min(_shown(view, joints_m[:, 0]) - wanted, 0.0) + 2 * min(room_m - _NEAREST_M, 0.0)
+        merit += min(_size(view, joints_m[:, 0]) - least, 0.0)
         if merit > best_merit:
             best, best_merit = view, merit
         if merit >= 0:
@@ -112,6 +116,13 @@ def _shown(view: Viewpoint, joints_m: FloatArray) -> float:
     at = view.intrinsics.project(camera_m)
     size = np.array([view.intrinsics.width, view.intrinsics.height])
     return float(((at > 0) & (at < size - 1)).all(axis=-1).mean())
+
+
+def _size(view: Viewpoint, joints_m: FloatArray) -> float:
+    """How long a standing person (T, 17, 3) would be at the farthest, as a share of the shorter side."""
+    farthest_m = float(view.camera_m(joints_m[:, 0])[:, 2].max())
+    lens = view.intrinsics
+    return _STATURE_M * lens.fy / max(farthest_m, 0.1) / min(lens.width, lens.height)
 
 
 def _distorted(rng: np.random.Generator, lens: Intrinsics) -> Intrinsics:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import cv2
@@ -26,6 +27,7 @@ PARTS = 64
 
 _NEAR_M, _FAR_M = 0.10, 250.0
 _STILL_SHADOW_PX, _LIVE_SHADOW_PX = 2048, 512
+_SHADOW_CELL_M = 0.03
 _TILE_PX = 8
 _MOST_SHADES, _SHADE_RADIUS_M, _SHADE_REACH_M = 32, 0.09, 0.6
 _LIGHT_DEPTH_M = 60.0
@@ -99,6 +101,7 @@ class Painter:
             "vignette": exposure.vignette,
             "image_size": tuple(map(float, self._size)),
             "eye": tuple(map(float, view.position_m)),
+            "tile_px": float(_TILE_PX),
             **_UNITS,
         }
         first = np.cumsum([len(place.finishes), *(len(actor.finishes) for actor in actors)])
@@ -109,10 +112,16 @@ class Painter:
             [self._gl.renderbuffer(self._size, 4), self._gl.renderbuffer(self._size, 1, dtype="u2")],
             self._gl.depth_renderbuffer(self._size),
         )
+        self._claim = object()
         self._bake(place)
 
     def paint(self, people: Sequence[Posed]) -> Painted:
-        """Draw the people, one pose each."""
+        """Draw the people, one pose each, and say what each pixel shows."""
+        image = self.picture(people)
+        return self._with_identities(image)
+
+    def picture(self, people: Sequence[Posed]) -> ImageArray:
+        """(H, W, 3) uint8 BGR: the people, one pose each."""
         for person, posed in zip(self._people, people, strict=True):
             person.move(posed)
         live = self._cast_live_shadow(people)
@@ -120,8 +129,17 @@ class Painter:
         self._target.use()
         self._backdrop(people, live)
         for person in self._people:
-            person.draw(self._common | self._still | live)
-        return self._read()
+            person.draw(self, live)
+        width, height = self._size
+        image = np.frombuffer(self._target.read(components=4), np.uint8).reshape(height, width, 4)
+        # The projection puts the image's first row at the buffer's first: no flip is needed.
+        return np.ascontiguousarray(image[..., 2::-1])
+
+    def claim(self, target: Any) -> None:
+        """Give a program this painter's uniforms, unless it has them since it was last used."""
+        if target.extra is not self._claim:
+            set_uniforms(target, self._common | self._still)
+            target.extra = self._claim
 
     def _bake(self, place: Surface) -> None:
         """Draw what stands still, once."""
@@ -157,12 +175,12 @@ class Painter:
         buffers = [(vertices, "3f 3f 3f", "point", "normal", "place"), (finish, "1i", "finish")]
         self._textures()
         drawing.arrays("still", buffers, cull=False)
-        drawing.draw(self._common | self._still)
+        drawing.draw(self, {})
         self._fill_background()
         self._gl.framebuffer(self._baked_maps[-1]).use()
         self._gl.disable(self._gl.DEPTH_TEST)
         whole = self._gl.vertex_array(program("whole", "light.glsl", "plain.frag"), [])
-        set_uniforms(whole.program, self._common)
+        self.claim(whole.program)
         whole.render(vertices=3)
         self._plan_frames()
 
@@ -170,12 +188,18 @@ class Painter:
         """Make ready what each frame uses to draw the place."""
         width, height = self._size
         where = np.frombuffer(self._baked_maps[2].read(), np.float32).reshape(height, width, 4)
-        self._coarse = where[_TILE_PX // 2 :: _TILE_PX, _TILE_PX // 2 :: _TILE_PX].copy()
-        self._whole = self._gl.vertex_array(program("whole", "backdrop.frag"), [])
-        self._tiles = self._gl.buffer(reserve=8 * self._coarse[..., 0].size, dynamic=True)
-        self._squares = self._gl.vertex_array(
-            program("tiles", "light.glsl", "shade.frag"), [(self._tiles, "2f", "middle_px")]
+        middles = [
+            np.minimum(np.arange(_TILE_PX // 2, side + _TILE_PX // 2, _TILE_PX), side - 1)
+            for side in (height, width)
+        ]
+        self._coarse = where[np.ix_(*middles)]
+        rows, columns = (-(-side // _TILE_PX) for side in (height, width))
+        self._tiles = self._gl.buffer(reserve=8 * rows * columns, dynamic=True)
+        self._empty, self._shaded = (
+            self._gl.vertex_array(made, [(self._tiles, "2f", "middle_px")])
+            for made in (program("tiles", "backdrop.frag"), program("tiles", "light.glsl", "shade.frag"))
         )
+        self._dirty = np.ones((rows, columns), bool)
         self._gl.enable(self._gl.PROGRAM_POINT_SIZE)
 
     def _fill_background(self) -> None:
@@ -206,56 +230,77 @@ class Painter:
         for person in self._people:
             person.cast(matrix)
         spread = max(self._light.softness_m / texel_m, 0.7) / _LIVE_SHADOW_PX
-        return {"live_light": matrix, "live_spread": spread, "live_depth": -span / _LIGHT_DEPTH_M}
+        return {"live_light": matrix, "live_spread": spread}
 
     def _backdrop(self, people: Sequence[Posed], live: dict[str, Any]) -> None:
-        """The place, with people's shadows drawn only in those squares of the image that they may touch."""
+        """The place, with people's shadows, drawn only in those squares of the image that they touch."""
         self._gl.depth_func = "1"
-        set_uniforms(self._whole.program, self._common)
-        self._whole.render(vertices=3)
+        self._squares(self._empty, self._dirty, {})
         self._gl.depth_func = "<"
         shades = np.concatenate([posed.shades_m for posed in people]) if people else np.zeros((0, 3))
         spheres = np.zeros((_MOST_SHADES, 4), np.float32)
         spheres[: len(shades), :3], spheres[:, 3] = shades[:_MOST_SHADES], _SHADE_RADIUS_M
-        middles = self._touched(np.frombuffer(live["live_light"], np.float32).reshape(4, 4), shades, live)
-        if not len(middles):
-            return
-        self._tiles.write(middles.tobytes())
-        own = {"near_parts": spheres.tobytes(), "near_count": min(len(shades), _MOST_SHADES)}
-        set_uniforms(self._squares.program, self._common | live | own | {"tile_px": float(_TILE_PX)})
+        near = {"near_parts": spheres.tobytes(), "near_count": min(len(shades), _MOST_SHADES)}
+        touched = self._touched(people, live)
         self._gl.disable(self._gl.DEPTH_TEST)
-        self._squares.render(self._gl.POINTS, vertices=len(middles))
+        self._squares(self._shaded, touched, live | near)
         self._gl.enable(self._gl.DEPTH_TEST)
+        self._dirty = touched | self._covered(people)
 
-    def _touched(self, light: FloatArray, shades: FloatArray, live: dict[str, Any]) -> FloatArray:
-        """(N, 2) middles of the squares of the image that a shadow may touch."""
-        seen = self._coarse[..., :3] @ light[:3, :3] + light[3, :3]
-        touched = (np.abs(seen[..., :2]).max(axis=-1) < 1.0) & (seen[..., 2] > live["live_depth"])
-        if len(shades):
-            low, high = shades.min(axis=0) - _SHADE_REACH_M, shades.max(axis=0) + _SHADE_REACH_M
-            touched |= ((self._coarse[..., :3] > low) & (self._coarse[..., :3] < high)).all(axis=-1)
+    def _squares(self, drawing: Any, which: Array, uniforms: dict[str, Any]) -> None:
+        """Draw some of the squares (R, C) of the image."""
+        rows, columns = np.nonzero(which)
+        if not len(rows):
+            return
+        # A point whose middle lies outside the image is not drawn at all.
+        middles = np.minimum((np.stack([columns, rows], axis=1) + 0.5) * _TILE_PX, np.array(self._size) - 0.5)
+        self._tiles.write(middles.astype(np.float32).tobytes())
+        self.claim(drawing.program)
+        set_uniforms(drawing.program, uniforms)
+        drawing.render(self._gl.POINTS, vertices=len(middles))
+
+    def _touched(self, people: Sequence[Posed], live: dict[str, Any]) -> Array:
+        """(R, C) bool: the squares of the image that a shadow may touch."""
+        light = np.frombuffer(live["live_light"], np.float32).reshape(4, 4)
+        place = self._coarse[..., :3]
+        seen = place @ light[:3, :3] + light[3, :3]
+        touched = np.zeros(seen.shape[:2], bool)
+        for posed in people:
+            corners = _corners(posed.points_m) @ light[:3, :3] + light[3, :3]
+            first, last = corners.min(axis=0), corners.max(axis=0)
+            touched |= ((seen >= first) & (seen <= [last[0], last[1], 1.0])).all(axis=-1)
+            if len(posed.shades_m):
+                low = posed.shades_m.min(axis=0) - _SHADE_REACH_M
+                high = posed.shades_m.max(axis=0) + _SHADE_REACH_M
+                touched |= ((place > low) & (place < high)).all(axis=-1)
         touched &= self._coarse[..., 3] > 0
-        grown = cv2.dilate(touched.astype(np.uint8), np.ones((3, 3), np.uint8))
-        rows, columns = np.nonzero(grown)
-        return ((np.stack([columns, rows], axis=1) + 0.5) * _TILE_PX).astype(np.float32)
+        return cv2.dilate(touched.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
 
-    def _read(self) -> Painted:
+    def _covered(self, people: Sequence[Posed]) -> Array:
+        """(R, C) bool: the squares of the image that people may cover."""
+        covered = np.zeros(self._coarse.shape[:2], bool)
+        for posed in people:
+            corners = self._view.camera_m(_corners(posed.points_m))
+            if corners[:, 2].min() < _NEAR_M:
+                return np.ones_like(covered)
+            at = self._view.intrinsics.project(corners) / _TILE_PX
+            x0, y0 = (max(int(np.floor(value)) - 1, 0) for value in at.min(axis=0))
+            x1, y1 = (max(int(np.ceil(value)) + 1, 0) for value in at.max(axis=0))
+            covered[y0:y1, x0:x1] = True
+        return covered
+
+    def _with_identities(self, image: ImageArray) -> Painted:
         width, height = self._size
-        image = np.frombuffer(self._target.read(components=4), np.uint8).reshape(height, width, 4)
         identity = np.frombuffer(
             self._target.read(components=1, attachment=1, dtype="u2", alignment=1), np.uint16
         ).reshape(height, width)
         raw = np.frombuffer(self._target.read(components=1, attachment=-1, dtype="f4"), np.float32).reshape(
             height, width
         )
-        depth = 2 * _NEAR_M * _FAR_M / (_FAR_M + _NEAR_M - (2 * raw - 1) * (_FAR_M - _NEAR_M))
-        # The projection puts the image's first row at the buffer's first: no flip is needed.
-        return Painted(
-            np.ascontiguousarray(image[..., 2::-1]),
-            identity.astype(np.int32) // PARTS - 1,
-            identity.astype(np.int32) % PARTS,
-            depth.astype(np.float32),
-        )
+        far, near = np.float32(_FAR_M), np.float32(_NEAR_M)
+        depth = 2 * near * far / (far + near - (2 * raw - 1) * (far - near))
+        person, part = np.divmod(identity.astype(np.int16), PARTS)
+        return Painted(image, person - 1, part, depth)
 
 
 class _Person:
@@ -282,16 +327,17 @@ class _Person:
             ],
             cull=True,
         )
+        outline = gl.buffer(figure.outline(_SHADOW_CELL_M).tobytes())
         self._caster = gl.vertex_array(
-            program("shadow", "shadow.frag"), [(self._moving, "3f 12x", "point")], self._drawing.indices
+            program("shadow", "shadow.frag"), [(self._moving, "3f 12x", "point")], outline
         )
 
     def move(self, posed: Posed) -> None:
         data = np.concatenate([posed.points_m, posed.normals], axis=1)
         self._moving.write(np.ascontiguousarray(data, np.float32).tobytes())
 
-    def draw(self, uniforms: dict[str, Any]) -> None:
-        self._drawing.draw(uniforms | self._uniforms)
+    def draw(self, painter: Painter, live: dict[str, Any]) -> None:
+        self._drawing.draw(painter, live | self._uniforms)
 
     def cast(self, matrix: bytes) -> None:
         set_uniforms(self._caster.program, {"clip_from_world": matrix})
@@ -319,15 +365,22 @@ class _ByPattern:
             solid = cull and PATTERNS[kind] not in _TWO_SIDED
             self._arrays.append((vertex_array(made, buffers, self.indices), start, count, solid))
 
-    def draw(self, uniforms: dict[str, Any]) -> None:
+    def draw(self, painter: Painter, uniforms: dict[str, Any]) -> None:
         """Draw all of it."""
         gl = context()
         gl.front_face = _OUTSIDE
         for array, start, count, solid in self._arrays:
+            painter.claim(array.program)
             set_uniforms(array.program, uniforms)
             (gl.enable if solid else gl.disable)(gl.CULL_FACE)
             array.render(vertices=3 * count, first=3 * start)
         gl.disable(gl.CULL_FACE)
+
+
+def _corners(points_m: FloatArray) -> FloatArray:
+    """(8, 3) corners of the box around points."""
+    low, high = points_m.min(axis=0), points_m.max(axis=0)
+    return np.array(list(product(*zip(low, high, strict=True))), np.float32)
 
 
 def _shadow_map(gl: Any, size_px: int) -> tuple[Any, Any]:

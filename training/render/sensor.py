@@ -12,8 +12,9 @@ from training.render.painter import Exposure
 
 _NOISE_SIDE_PX = 1024
 _NOISE_SCALE = 32
-_ONE_BLUR_STEP_PX = 5.0
-_MOST_STEPS = 6
+_ONE_BLUR_STEP_PX = 6.0
+_MOST_STEPS = 4
+_SLOW_SHUTTERS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,5 +93,5 @@ def draw_sensor(rng: np.random.Generator) -> Sensor:
         read_noise=float(0.5 + 4.0 * poor * rng.random()),
         shot_noise=float(0.5 + 5.0 * poor * rng.random()),
         jpeg_quality=int(rng.integers(45, 96)) if rng.random() < 0.5 else 0,
-        shutter=float(rng.uniform(0.1, 0.9)),
+        shutter=float(rng.uniform(0.1, 0.9) if rng.random() < _SLOW_SHUTTERS else 0.05),
     )

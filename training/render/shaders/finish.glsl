@@ -51,7 +51,8 @@ vec3 laid(Finish f, vec3 place, float length, float wide, float joint) {
     vec2 gap = vec2(joint / wide, joint / length) * 2.0;
     float tone = hash(ivec3(piece, 1)) - 0.5;
     float streak = clouds(vec3(place.x * 40.0, place.y * 2.5, hash(ivec3(piece, 2)) * 50.0)) - 0.5;
-    vec3 colour = f.colour * (1.0 + f.strength * (0.5 * tone + 0.5 * streak));
+    float clear = resolved(at);
+    vec3 colour = f.colour * (1.0 + f.strength * clear * (0.5 * tone + 0.5 * streak * resolved(place.xy * vec2(40.0, 2.5))));
     vec2 seam = smoothstep(1.0 - gap - 0.01, 1.0 - 0.5 * gap, in_piece);
     vec3 grout = PATTERN == PLANKS ? f.colour * 0.4 : f.second;
     return mix(colour, grout, max(seam.x, seam.y) * resolved(at * 0.25));
@@ -91,7 +92,8 @@ vec3 albedo(Finish f, vec3 place) {
 #elif PATTERN == GROUND
     float patch_ = clouds(vec3(place.xy / f.size, 1.0));
     float fine = (noise(vec3(place.xy / 0.03, 2.0)) - 0.5) * resolved(place.xy / 0.03);
-    return mix(f.colour, f.second, smoothstep(0.35, 0.65, patch_)) * (1.0 + f.strength * fine);
+    float share = mix(0.5, smoothstep(0.35, 0.65, patch_), resolved(at));
+    return mix(f.colour, f.second, share) * (1.0 + f.strength * fine);
 #elif PATTERN == SKIN
     return f.colour * (1.0 + 0.10 * (clouds(place / 0.05) - 0.5));
 #elif PATTERN == HAIR

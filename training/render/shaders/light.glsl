@@ -15,17 +15,34 @@ float sheen(vec3 normal, vec3 to_eye, float gloss) {
     return gloss * pow(max(dot(normal, normalize(to_eye + towards_key)), 0.0), spread) * (0.4 + 2.0 * gloss);
 }
 
-// How much of the key light reaches a place: four looks into a map that holds depths seen from the light,
-// turned from pixel to pixel so that soft edges show no bands.
-float reached(sampler2DShadow map, mat4 light_from_world, vec3 place, float spread, float bias) {
-    vec3 at = (light_from_world * vec4(place, 1.0)).xyz * 0.5 + vec3(0.5, 0.5, 0.5 - bias);
+// Where a place lies in a map that holds depths seen from the light, and how far to look around it; turned
+// from pixel to pixel so that soft edges show no bands.
+vec3 seen_from(mat4 light_from_world, vec3 place, float bias) {
+    return (light_from_world * vec4(place, 1.0)).xyz * 0.5 + vec3(0.5, 0.5, 0.5 - bias);
+}
+
+vec2 around_it(float spread) {
     float turn = 6.28318 * fract(52.9829 * fract(dot(gl_FragCoord.xy, vec2(0.06711, 0.00584))));
-    vec2 far = spread * vec2(cos(turn), sin(turn));
+    return spread * vec2(cos(turn), sin(turn));
+}
+
+bool outside(vec3 at) { return any(lessThan(at, vec3(0.0))) || any(greaterThan(at, vec3(1.0))); }
+
+// How much of the key light reaches a place: two looks, or four.
+float reached_roughly(sampler2DShadow map, mat4 light_from_world, vec3 place, float spread, float bias) {
+    vec3 at = seen_from(light_from_world, place, bias);
+    vec2 far = 0.7 * around_it(spread);
+    float sum = texture(map, vec3(at.xy + far, at.z)) + texture(map, vec3(at.xy - far, at.z));
+    return outside(at) ? 1.0 : 0.5 * sum;
+}
+
+float reached(sampler2DShadow map, mat4 light_from_world, vec3 place, float spread, float bias) {
+    vec3 at = seen_from(light_from_world, place, bias);
+    vec2 far = around_it(spread);
     vec2 near = 0.5 * vec2(-far.y, far.x);
     float sum = texture(map, vec3(at.xy + far, at.z)) + texture(map, vec3(at.xy - far, at.z))
         + texture(map, vec3(at.xy + near, at.z)) + texture(map, vec3(at.xy - near, at.z));
-    bool outside = any(lessThan(at, vec3(0.0))) || any(greaterThan(at, vec3(1.0)));
-    return outside ? 1.0 : 0.25 * sum;
+    return outside(at) ? 1.0 : 0.25 * sum;
 }
 
 vec3 developed(vec3 light, vec2 pixel) {

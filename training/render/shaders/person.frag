@@ -42,8 +42,8 @@ void main() {
     float lit = max(dot(normal, towards_key), 0.0);
     if (lit > 0.0) {
         vec3 off = world + 0.012 * normal;
-        lit *= reached(live_shadow, live_light, off, live_spread, 0.0015);
-        lit *= reached(still_shadow, still_light, off, still_spread, 0.0008);
+        lit *= reached_roughly(live_shadow, live_light, off, live_spread, 0.0015);
+        lit *= reached_roughly(still_shadow, still_light, off, still_spread, 0.0008);
     }
     float open = 0.6 + 0.4 * clamp(world.y / 1.2, 0.0, 1.0);
     vec3 light = colour * (around(normal) * open + key_light * lit);

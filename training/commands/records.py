@@ -12,8 +12,8 @@ import click
 from realtime.engines.open import choose
 from realtime.models import catalogue
 from training.commands.rendering import frame_bar, rendering_options
+from training.dataset.resumable import data_hashes
 from training.records.shards import RecordSettings, ShardFactory, missing_shards, write_records
-from training.render.resumable import data_hashes
 
 _EXAMPLES = """
 \b

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from training.commands.rendering import frame_bar, rendering_options
-from training.render.dataset import DatasetSettings, clips_left, write_dataset
-from training.render.media import Form
-from training.render.resumable import data_hashes
+from training.dataset.dataset import DatasetSettings, clips_left, write_dataset
+from training.dataset.media import Form
+from training.dataset.resumable import data_hashes
 
 _EXAMPLES = """
 \b

@@ -9,7 +9,7 @@ import click
 
 from realtime.commands.shell import run
 from realtime.errors import UsageError
-from training.render.sample import prepare, write_sample
+from training.dataset.sample import prepare, write_sample
 
 
 @click.command(

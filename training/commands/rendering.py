@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import click
 from tqdm import tqdm
 
+from training.dataset.jobs import default_processes
 from training.mocap.split import PARTS
-from training.render.jobs import default_processes
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

@@ -16,9 +16,9 @@ from realtime.models import catalogue
 from realtime.skeleton import H36M17, JointMap, joint_map
 from realtime.stream.track import Detector, Estimator, Track, Tracker
 from realtime.types import Array, FloatArray, Frame, ImageArray
+from training.dataset.dataset import Clip
 from training.records.store import Records, joined
 from training.render.annotation import ClipAnnotation, FrameAnnotation
-from training.render.dataset import Clip
 
 BOUND = 0.35
 """A detection further from a person's joints than this share of their box's longer side is not of them."""

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from realtime.errors import UsageError
+from training.dataset.dataset import MakerFactory
+from training.dataset.jobs import Counts, Jobs, run_jobs
+from training.dataset.resumable import library_versions, remove, resumed, whole
 from training.records.observe import Nets, Tally, observe
 from training.records.store import Records, joined
-from training.render.dataset import MakerFactory
-from training.render.jobs import Counts, Jobs, run_jobs
-from training.render.resumable import library_versions, remove, resumed, whole
 
 VERSION = 1
 _HEADER = "records.json"

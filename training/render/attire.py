@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from training.people.figure import MATERIALS
-from training.render.surface import Finish, linear
+from training.places.surface import Finish, linear
 
 Colour = tuple[float, float, float]
 

@@ -12,8 +12,8 @@ from training.people.body import Body, build_body
 from training.people.figure import Figure
 from training.people.makehuman import MakeHumanData, Shape
 from training.people.wardrobe import dressed
+from training.places.surface import Finish
 from training.render.attire import finishes, outfit
-from training.render.surface import Finish
 
 _TEENAGERS, _TEEN_STATURE_M = 0.05, (1.35, 1.55)
 _STATURE_M: Mapping[bool, tuple[float, float]] = {False: (1.63, 0.07), True: (1.77, 0.075)}

@@ -17,13 +17,14 @@ from training.mocap.takes import load_takes
 from training.people.body import Pose
 from training.people.figure import Figure
 from training.people.makehuman import MakeHumanData, load_makehuman
+from training.places.place import Place, draw_place
 from training.render.annotate import Annotator
 from training.render.annotation import ClipAnnotation, FrameAnnotation, collected
 from training.render.cast import Actor, cast_person
 from training.render.framing import draw_camera, draw_positions, turned
 from training.render.lens import Lens, Viewpoint
-from training.render.painter import Painter, Posed
-from training.render.place import Place, draw_place
+from training.render.meshes import Posed
+from training.render.painter import Painter
 from training.render.sensor import Grain, Sensor, draw_sensor
 
 DRAWING = 1

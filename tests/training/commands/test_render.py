@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from realtime.errors import UsageError
-from tests.training.render.discs import FRAMES, DiscFactory
+from tests.training.dataset.discs import FRAMES, DiscFactory
 from training.commands.records import records
 from training.commands.render import render
 

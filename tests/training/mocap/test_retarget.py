@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from realtime.errors import UsageError
 from realtime.skeleton import H36M17
 from realtime.types import FloatArray
+from training.dataset.choreography import FRAMES, TURNS, Turn, bend, sample_motion, splice
 from training.mocap.contact import hold, plant, planted_feet, runs
 from training.mocap.motion import Motion, Sequence, load_motion
 from training.mocap.retarget import clear, fit_motion, ground, retarget
@@ -28,7 +29,6 @@ from training.mocap.rotations import (
 )
 from training.people.body import Body, Pose, build_body
 from training.people.makehuman import Shape, load_makehuman
-from training.render.choreography import FRAMES, TURNS, Turn, bend, sample_motion, splice
 
 FPS = 30.0
 WALK = "10_04"

@@ -19,7 +19,7 @@ from realtime.skeleton import BLAZEPOSE33, H36M17, JointMap, joint_map
 from realtime.stream.track import Track
 from realtime.types import FloatArray, Frame, ImageArray, Keypoints2D, Region
 from tests.fakes import standing_pose
-from tests.training.render.discs import FRAMES, DiscFactory
+from tests.training.dataset.discs import FRAMES, DiscFactory
 from training.records.observe import BOUND, Follower, LiveNets, assignment, observe
 from training.records.shards import RecordSettings, ShardFactory, write_records
 from training.records.store import load_records

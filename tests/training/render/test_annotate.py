@@ -13,13 +13,14 @@ from realtime.types import Array
 from training.mocap.rotations import axis_angle
 from training.people.body import Pose
 from training.people.makehuman import load_makehuman
+from training.places.solids import box, panel
+from training.places.surface import Finish, Light, Surface, joined
 from training.render.annotate import Annotator
 from training.render.annotation import FrameAnnotation
 from training.render.cast import Actor, cast_person
 from training.render.lens import Viewpoint, look_at
-from training.render.painter import Painter, Posed
-from training.render.solids import box, panel
-from training.render.surface import Finish, Light, Surface, joined
+from training.render.meshes import Posed
+from training.render.painter import Painter
 
 pytestmark = pytest.mark.usefixtures("opengl")
 

@@ -10,11 +10,12 @@ import pytest
 from realtime.camera import Intrinsics
 from realtime.types import FloatArray
 from training.people.figure import Figure
+from training.places.solids import box, ellipsoid, panel
+from training.places.surface import Finish, Light, Surface, joined
 from training.render.cast import Actor
 from training.render.lens import Lens, Viewpoint, look_at
-from training.render.painter import Painter, Posed
-from training.render.solids import box, ellipsoid, panel
-from training.render.surface import Finish, Light, Surface, joined
+from training.render.meshes import Posed
+from training.render.painter import Painter
 
 pytestmark = pytest.mark.usefixtures("opengl")
 

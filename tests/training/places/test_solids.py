@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.types import FloatArray
-from training.render.solids import box, cylinder, ellipsoid, moved, panel, prism, sheet, together
-from training.render.surface import Finish, Surface
+from training.places.solids import box, cylinder, ellipsoid, moved, panel, prism, sheet, together
+from training.places.surface import Finish, Surface
 
 PLAIN = Finish("plain", (0.5, 0.5, 0.5))
 BOARDS = Finish("planks", (0.5, 0.4, 0.3))

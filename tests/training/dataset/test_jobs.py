@@ -12,7 +12,7 @@ import cv2
 import pytest
 
 from realtime.errors import PoseError, RecordError, UsageError
-from training.render.jobs import Counts, Jobs, run_jobs
+from training.dataset.jobs import Counts, Jobs, run_jobs
 
 
 @dataclass(frozen=True)

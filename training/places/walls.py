@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from realtime.types import Array
-from training.render.materials import BLACK, WHITE, Colour, art, fabric, glowing, metal, paint, shade, wood
-from training.render.solids import box, cylinder, moved, panel, sheet, together
-from training.render.surface import Finish, Surface
+from training.places.materials import BLACK, WHITE, Colour, art, fabric, glowing, metal, paint, shade, wood
+from training.places.solids import box, cylinder, moved, panel, sheet, together
+from training.places.surface import Finish, Surface
 
 Rectangle = tuple[float, float, float, float]
 """x0, z0, x1, z1."""

@@ -19,10 +19,10 @@ import pytest
 from realtime.errors import PoseError, UsageError
 from realtime.types import Array
 from tests.conftest import ROOT
-from tests.training.render.discs import FRAMES, STUCK, DiscFactory
+from tests.training.dataset.discs import FRAMES, STUCK, DiscFactory
+from training.dataset.dataset import DatasetSettings, Written, read_dataset, write_dataset
+from training.dataset.media import Form
 from training.render.annotation import ClipAnnotation
-from training.render.dataset import DatasetSettings, Written, read_dataset, write_dataset
-from training.render.media import Form
 
 SEED = 4
 CLIPS = 5
@@ -198,7 +198,15 @@ def test_a_run_that_was_stopped_goes_on(
     clips: Path, tmp_path: Path, ending: signal.Signals, processes: int
 ) -> None:
     out = tmp_path / "data"
-    command = [sys.executable, "-m", "tests.training.render.discs", str(out), str(CLIPS), str(processes), "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.training.dataset.discs",
+        str(out),
+        str(CLIPS),
+        str(processes),
+        "1",
+    ]
     with _started(command) as child:
         assert child.stdout is not None
         seen = set()
@@ -277,8 +285,8 @@ import resource, signal
 from pathlib import Path
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 from realtime.errors import RecordError
-from tests.training.render.discs import DiscFactory
-from training.render.dataset import DatasetSettings, write_dataset
+from tests.training.dataset.discs import DiscFactory
+from training.dataset.dataset import DatasetSettings, write_dataset
 def fill(frames):
     resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
 maker = {{"maker": "discs"}}
@@ -321,7 +329,7 @@ def test_reading_names_what_is_wrong(rendered: Path, form: Form, tmp_path: Path)
 
 
 def _copy_shortened(path: Path, to: Path) -> None:
-    from training.render.video import read_video, write_h264
+    from training.dataset.video import read_video, write_h264
 
     images = list(read_video(path))[:-1]
     write_h264(to, images, (images[0].shape[1], images[0].shape[0]), 30)

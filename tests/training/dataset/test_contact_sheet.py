@@ -8,8 +8,8 @@ import pytest
 from realtime.draw import colour_of
 from realtime.scene import Side
 from realtime.types import Array
-from tests.training.render.discs import FRAMES, DiscFactory
-from training.render.contact_sheet import MOST_CLIPS, Panel, contact_sheet, frames_shown
+from tests.training.dataset.discs import FRAMES, DiscFactory
+from training.dataset.contact_sheet import MOST_CLIPS, Panel, contact_sheet, frames_shown
 
 
 def panel(number: int, frame: int = FRAMES - 1) -> Panel:

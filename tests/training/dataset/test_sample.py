@@ -17,8 +17,8 @@ from realtime.camera import load_intrinsics
 from realtime.skeleton import H36M17
 from realtime.types import Array
 from tests.conftest import ROOT
+from training.dataset.sample import prepare, sample_view
 from training.render.clip import StudioClip
-from training.render.sample import prepare, sample_view
 
 ASSETS = Path(str(resources.files("realtime.assets")))
 FRAMES, WIDTH, HEIGHT = 300, 640, 480

@@ -9,11 +9,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from training.render.arrange import Piece, piece
-from training.render.materials import BLACK, art, metal, paint, shade, wood
-from training.render.ornaments import small_things
-from training.render.solids import box
-from training.render.surface import Finish, Surface
+from training.places.arrange import Piece, piece
+from training.places.materials import BLACK, art, metal, paint, shade, wood
+from training.places.ornaments import small_things
+from training.places.solids import box
+from training.places.surface import Finish, Surface
 
 _SCREEN = Finish("plain", BLACK, gloss=0.7)
 

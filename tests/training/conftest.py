@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from realtime.errors import UsageError
-from training.render.surface import Light
+from training.places.surface import Light
 
 
 @pytest.fixture(scope="session")

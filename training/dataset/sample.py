@@ -10,21 +10,21 @@ import numpy as np
 from realtime.camera import Intrinsics
 from realtime.skeleton import H36M17
 from realtime.types import ImageArray
+from training.dataset.choreography import FPS, sample_motion
+from training.dataset.video import write_h264
 from training.mocap.motion import load_motion
 from training.mocap.retarget import ground, retarget
 from training.people.body import build_body
 from training.people.figure import MATERIALS
 from training.people.makehuman import Shape, load_makehuman
 from training.people.wardrobe import dressed
+from training.places.place import sample_place
+from training.places.surface import Finish, linear
 from training.render.annotation import ClipAnnotation, FrameAnnotation
 from training.render.cast import actor
-from training.render.choreography import FPS, sample_motion
 from training.render.clip import ClipSettings, Player, StudioClip
 from training.render.lens import Viewpoint, look_at
-from training.render.place import sample_place
 from training.render.sensor import Grain, Sensor
-from training.render.surface import Finish, linear
-from training.render.video import write_h264
 
 HEIGHT_M = 1.76
 SHAPE = Shape(male=1.0)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from realtime.types import Array
-from training.render.materials import Colour
-from training.render.surface import Light, linear
+from training.places.materials import Colour
+from training.places.surface import Light, linear
 
 # Linear RGB of black bodies, by kelvin.
 _KELVIN = (2700, 4000, 5500, 6500, 8000, 10000)

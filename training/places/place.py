@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from realtime.types import Array
-from training.render import cupboards, daylight, indoors, ornaments, walls
-from training.render.arrange import Footprint
-from training.render.materials import Colour
-from training.render.outdoors import outdoors
-from training.render.site import Site
-from training.render.solids import box, moved, together
-from training.render.surface import Finish, Light, Surface, linear
-from training.render.walls import Rectangle
+from training.places import cupboards, daylight, indoors, ornaments, walls
+from training.places.arrange import Footprint
+from training.places.materials import Colour
+from training.places.outdoors import outdoors
+from training.places.site import Site
+from training.places.solids import box, moved, together
+from training.places.surface import Finish, Light, Surface, linear
+from training.places.walls import Rectangle
 
 KINDS: Mapping[str, float] = {"room": 0.42, "office": 0.15, "hall": 0.13, "outdoors": 0.20, "studio": 0.10}
 """The kinds of places and how often each is drawn."""

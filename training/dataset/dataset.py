@@ -17,11 +17,11 @@ from realtime.camera import Intrinsics
 from realtime.errors import RecordError, UsageError
 from realtime.skeleton import H36M17
 from realtime.types import ImageArray
+from training.dataset.contact_sheet import Panel, contact_sheet, frames_shown
+from training.dataset.jobs import Counts, Jobs, run_jobs
+from training.dataset.media import Form, Media, jpeg, media
+from training.dataset.resumable import library_versions, read_header, remove, remove_parts, resumed, whole
 from training.render.annotation import ClipAnnotation, FrameAnnotation, load_annotation
-from training.render.contact_sheet import Panel, contact_sheet, frames_shown
-from training.render.jobs import Counts, Jobs, run_jobs
-from training.render.media import Form, Media, jpeg, media
-from training.render.resumable import library_versions, read_header, remove, remove_parts, resumed, whole
 
 VERSION = 1
 _HEADER, _CLIPS, _CONTACT = "dataset.json", "clips", "contact.jpg"

@@ -13,7 +13,7 @@ import numpy as np
 
 from realtime.types import Array, FloatArray
 from training.people.makehuman import IntArray
-from training.render.surface import Finish, Surface, joined
+from training.places.surface import Finish, Surface, joined
 
 Vector = Sequence[float] | Array
 Outline = Sequence[tuple[float, float]] | Array

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.training.render.test_solids import check_normals
-from training.render import cupboards, furniture, ornaments, streets
-from training.render.arrange import Footprint, hidden
-from training.render.site import Maker
+from training.places import cupboards, furniture, ornaments, streets
+from training.places.arrange import Footprint, hidden
+from training.places.site import Maker
 
 # The least and the greatest height that such a thing has, in metres.
 MAKERS: dict[Maker, tuple[float, float]] = {

@@ -9,9 +9,9 @@ from functools import partial
 
 import numpy as np
 
-from training.render import cupboards, furniture, ornaments, walls
-from training.render.daylight import on_walls
-from training.render.materials import (
+from training.places import cupboards, furniture, ornaments, walls
+from training.places.daylight import on_walls
+from training.places.materials import (
     WHITE,
     boards,
     fabric,
@@ -24,9 +24,9 @@ from training.render.materials import (
     wall,
     wood,
 )
-from training.render.site import Site
-from training.render.solids import box, panel, together
-from training.render.surface import Finish, Light, Surface
+from training.places.site import Site
+from training.places.solids import box, panel, together
+from training.places.surface import Finish, Light, Surface
 
 _ALONG_WALLS = (
     furniture.sofa, furniture.bed, furniture.bench, furniture.chair, furniture.desk, furniture.sofa,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.render.arrange import Piece, piece
-from training.render.materials import WHITE, Colour, art, fabric, leaves, metal, paint, scaled, shade, wood
-from training.render.solids import box, cylinder, ellipsoid, sheet
-from training.render.surface import Finish, Surface, linear
+from training.places.arrange import Piece, piece
+from training.places.materials import WHITE, Colour, art, fabric, leaves, metal, paint, scaled, shade, wood
+from training.places.solids import box, cylinder, ellipsoid, sheet
+from training.places.surface import Finish, Surface, linear
 
 
 def small_things(rng: np.random.Generator, tall: float, reach: float) -> list[Surface]:

@@ -10,7 +10,7 @@ import pytest
 
 from realtime.errors import RecordError, UsageError
 from realtime.types import Array
-from training.render.video import Coding, planes, read_video, video_frame, write_h264
+from training.dataset.video import Coding, planes, read_video, video_frame, write_h264
 
 FAST = Coding("veryfast", 18, 30)
 SIZE = 66, 34

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from realtime.types import Array
-from training.render.arrange import Footprint, Piece, hidden
-from training.render.materials import Colour
-from training.render.surface import Surface
-from training.render.walls import FittingMaker, Rectangle, Wall
+from training.places.arrange import Footprint, Piece, hidden
+from training.places.materials import Colour
+from training.places.surface import Surface
+from training.places.walls import FittingMaker, Rectangle, Wall
 
 Maker = Callable[[np.random.Generator], Piece]
 

@@ -11,7 +11,7 @@ import cv2
 
 from realtime.errors import UsageError
 from realtime.types import ImageArray
-from training.render.video import Coding, read_video, video_frame, write_h264
+from training.dataset.video import Coding, read_video, video_frame, write_h264
 
 Form = Literal["clips", "frames"]
 

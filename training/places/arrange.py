@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from realtime.types import Array, FloatArray
-from training.render.solids import moved, together
-from training.render.surface import Surface
+from training.places.solids import moved, together
+from training.places.surface import Surface
 
 HALF_PERSON_M = 0.3
 """Half the width of a person who stands."""

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from realtime.types import Array
 from tests.training.render.test_solids import check_normals
-from training.render.arrange import hidden
-from training.render.place import KINDS, Place, draw_place, sample_place
+from training.places.arrange import hidden
+from training.places.place import KINDS, Place, draw_place, sample_place
 
 seeds = st.integers(0, 2**32 - 1)
 kinds = st.sampled_from(list(KINDS))

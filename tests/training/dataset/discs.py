@@ -1,6 +1,6 @@
 """A maker of clips for tests: people as coloured discs at known joints, drawn in a moment.
 
-Run as a module it renders a dataset and says so: `python -m tests.training.render.discs OUT CLIPS PROCESSES
+Run as a module it renders a dataset and says so: `python -m tests.training.dataset.discs OUT CLIPS PROCESSES
 STUCK_AT`; a line for each clip done, and one when the clip STUCK_AT stops in its middle, for good.
 """
 
@@ -21,8 +21,8 @@ from realtime.commands.shell import run
 from realtime.errors import UsageError
 from realtime.types import FloatArray, ImageArray
 from tests.fakes import standing_pose
+from training.dataset.dataset import DatasetSettings, write_dataset
 from training.render.annotation import ClipAnnotation, FrameAnnotation, collected
-from training.render.dataset import DatasetSettings, write_dataset
 
 FRAMES = 5
 STUCK = "stuck"

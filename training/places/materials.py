@@ -9,7 +9,7 @@ import colorsys
 
 import numpy as np
 
-from training.render.surface import Finish, linear
+from training.places.surface import Finish, linear
 
 Colour = tuple[float, float, float]
 

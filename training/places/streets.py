@@ -12,8 +12,8 @@ from itertools import pairwise
 import numpy as np
 
 from realtime.types import Array
-from training.render.arrange import Piece, piece
-from training.render.materials import (
+from training.places.arrange import Piece, piece
+from training.places.materials import (
     Colour,
     bricks,
     leaves,
@@ -25,8 +25,8 @@ from training.render.materials import (
     shade,
     wood,
 )
-from training.render.solids import box, cylinder, ellipsoid, moved, panel, prism, sheet, together
-from training.render.surface import Finish, Surface, linear
+from training.places.solids import box, cylinder, ellipsoid, moved, panel, prism, sheet, together
+from training.places.surface import Finish, Surface, linear
 
 Maker = Callable[[np.random.Generator], Piece]
 

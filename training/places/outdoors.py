@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.render import furniture, ornaments, streets
-from training.render.arrange import Footprint
-from training.render.materials import Colour, paving
-from training.render.site import Site
-from training.render.surface import Light
-from training.render.walls import Rectangle, ground_panel
+from training.places import furniture, ornaments, streets
+from training.places.arrange import Footprint
+from training.places.materials import Colour, paving
+from training.places.site import Site
+from training.places.surface import Light
+from training.places.walls import Rectangle, ground_panel
 
 _AROUND = (
     streets.tree, streets.tree, streets.tree, streets.bush, streets.bush, streets.pole, streets.bollard,

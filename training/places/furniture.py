@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.render.arrange import Piece, piece
-from training.render.materials import BLACK, WHITE, art, fabric, leather, metal, paint, wood
-from training.render.ornaments import small_things
-from training.render.solids import box, cylinder, ellipsoid, panel
-from training.render.surface import Finish, Surface
+from training.places.arrange import Piece, piece
+from training.places.materials import BLACK, WHITE, art, fabric, leather, metal, paint, wood
+from training.places.ornaments import small_things
+from training.places.solids import box, cylinder, ellipsoid, panel
+from training.places.surface import Finish, Surface
 
 _SCREEN = Finish("plain", BLACK, gloss=0.7)
 

@@ -1,0 +1,1 @@
+"""Places where people stand: solids, furniture, rooms, streets and their light."""

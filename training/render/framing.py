@@ -22,7 +22,10 @@ HEIGHT_M = (0.25, 1.4, 2.6)
 _ASPECTS = (16 / 9, 4 / 3, 4 / 3, 1.0, 3 / 4, 9 / 16)
 _CLEAR_M = 0.55
 _NEAREST_M, _STATURE_M = 0.35, 1.7
-_WHOLE_CLIPS, _WHOLE, _PART = 0.75, 0.93, 0.35
+_WHOLE_CLIPS = 0.75
+_SHOWN = {True: (0.93, 1.0), False: (0.30, 0.80)}
+"""How much of the first person, least and most, a camera shows that has all of them, and one that has not."""
+_CLOSE_M = (0.7, 4.0)
 _LARGE_CLIPS, _LARGE, _SMALL = 0.85, 0.25, 0.08
 """How often people are at least how large: their size against the image's shorter side."""
 _TRIES = 60
@@ -70,16 +73,18 @@ def draw_camera(rng: np.random.Generator, joints_m: FloatArray, long_side_px: tu
 
     Draws until one shows enough of the first person and nobody stands in it; failing that, the best.
     """
-    wanted = _WHOLE if rng.random() < _WHOLE_CLIPS else _PART
-    least = _LARGE if rng.random() < _LARGE_CLIPS else _SMALL
+    whole = bool(rng.random() < _WHOLE_CLIPS)
+    least, most = _SHOWN[whole]
+    size = _LARGE if rng.random() < _LARGE_CLIPS else _SMALL
     best: Viewpoint | None = None
     best_merit = -np.inf
     for _ in range(_TRIES):
         lens = _draw_lens(rng, long_side_px)
-        view = _draw_view(rng, joints_m[:, 0].reshape(-1, 3), lens)
+        view = _draw_view(rng, joints_m[:, 0].reshape(-1, 3), lens, DISTANCE_M if whole else _CLOSE_M)
+        shown = _shown(view, joints_m[:, 0])
         room_m = float(view.camera_m(joints_m)[..., 2].min())
-        merit = min(_shown(view, joints_m[:, 0]) - wanted, 0.0) + 2 * min(room_m - _NEAREST_M, 0.0)
-        merit += min(_size(view, joints_m[:, 0]) - least, 0.0)
+        merit = min(shown - least, 0.0) + min(most - shown, 0.0) + 2 * min(room_m - _NEAREST_M, 0.0)
+        merit += min(_size(view, joints_m[:, 0]) - size, 0.0)
         if merit > best_merit:
             best, best_merit = view, merit
         if merit >= 0:
@@ -98,10 +103,12 @@ def _draw_lens(rng: np.random.Generator, long_side_px: tuple[int, int]) -> Intri
     return replace(lens, cx=lens.cx + float(offset[0]), cy=lens.cy + float(offset[1]), source="calibrated")
 
 
-def _draw_view(rng: np.random.Generator, path_m: FloatArray, lens: Intrinsics) -> Viewpoint:
+def _draw_view(
+    rng: np.random.Generator, path_m: FloatArray, lens: Intrinsics, distance_m: tuple[float, float]
+) -> Viewpoint:
     """A camera somewhere around a person's path (N, 3) that has them somewhere in its image."""
     middle = path_m.mean(axis=0)
-    distance = math.exp(rng.uniform(math.log(DISTANCE_M[0]), math.log(DISTANCE_M[1])))
+    distance = math.exp(rng.uniform(math.log(distance_m[0]), math.log(distance_m[1])))
     height = float(rng.triangular(*HEIGHT_M))
     position = np.array([middle[0], height, middle[2] + distance])
     across = np.array([lens.width / lens.fx, lens.height / lens.fy]) / 2

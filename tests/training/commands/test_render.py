@@ -70,3 +70,21 @@ def test_records_say_how_many_were_found(data: list[str], tmp_path: Path, blazep
 def test_help_shows_examples() -> None:
     for command in (render, records):
         assert "Examples:" in call(command, "--help").output
+
+
+@pytest.mark.usefixtures("opengl")
+def test_the_studio_s_clips_are_the_same_bytes_from_one_process_and_from_two(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    options = [
+        "--makehuman", str(shared_data / "makehuman"),
+        "--motion", str(shared_data / "mocap" / "cmu_h36m17_30hz.npz"),
+        "--clips", "3", "--frames-per-clip", "3", "--long-side", "128", "192", "--oversampling", "1",
+    ]  # fmt: skip
+    for name, processes in (("one", "1"), ("two", "2")):
+        done = call(render, *options, "--out", str(tmp_path / name), "--processes", processes)
+        assert done.exit_code == 0, done.exception
+    files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*"))
+    assert len([path for path in files if path.suffix == ".npz"]) == 3
+    for path in files:
+        assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes(), path

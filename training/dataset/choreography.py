@@ -14,11 +14,11 @@ import numpy as np
 
 from realtime.errors import UsageError
 from realtime.skeleton import H36M17
-from realtime.types import Array, FloatArray
+from realtime.types import FloatArray
 from training.mocap.contact import plant, planted_feet
 from training.mocap.motion import Motion
 from training.mocap.retarget import fit_motion
-from training.mocap.rotations import Float64Array, axis_angle, frame, unit
+from training.mocap.rotations import Float64Array, axis_angle, ease, frame, unit
 from training.people.body import Body
 
 FPS = 30
@@ -99,7 +99,7 @@ def bend(joints: Float64Array, turns: Sequence[Turn]) -> Float64Array:
     "Motion Path Editing" (Gleicher 2001), for a path given by its heading.
     """
     frames = np.arange(len(joints))
-    heading = sum(np.radians(t.degrees) * _ease((frames - t.start) / (t.end - t.start)) for t in turns)
+    heading = sum(np.radians(t.degrees) * ease((frames - t.start) / (t.end - t.start)) for t in turns)
     turn = axis_angle(np.tile(_UP, (len(joints), 1)), np.asarray(heading))
     place = joints[:, H36M17.index("pelvis")] * [1, 0, 1]
     steps = (turn[:-1] @ np.diff(place, axis=0)[..., None])[..., 0]
@@ -119,7 +119,7 @@ def splice(first: Float64Array, second: Float64Array, overlap: int) -> Float64Ar
     turn = axis_angle(_UP, np.arctan2(sine, cosine))
     floor = np.array([1.0, 0.0, 1.0])
     moved = (second - centre_b * floor) @ turn.T + centre_a * floor
-    share = _ease((np.arange(overlap) + 1) / (overlap + 1))[:, None, None]
+    share = ease((np.arange(overlap) + 1) / (overlap + 1))[:, None, None]
     blended = first[-overlap:] * (1 - share) + moved[:overlap] * share
     return np.concatenate([first[:-overlap], blended, moved[overlap:]])
 
@@ -140,7 +140,7 @@ def _wave(joints: Float64Array) -> Float64Array:
     chest = frame(trunk, at["l_shoulder"] - at["r_shoulder"])[..., [1, 0, 2]] * [1, 1, -1]
     time = np.arange(len(joints)) - _WAVE_FRAMES[0]
     sway = np.sin(2 * np.pi * _WAVE_HZ * time / FPS)[:, None]
-    share = _ease(np.minimum(time, _WAVE_FRAMES[1] - _WAVE_FRAMES[0] - time) / _WAVE_EASE)[:, None]
+    share = ease(np.minimum(time, _WAVE_FRAMES[1] - _WAVE_FRAMES[0] - time) / _WAVE_EASE)[:, None]
     out = joints.copy()
     joint, shift = "r_shoulder", np.zeros((len(joints), 3))
     for end, direction in (
@@ -154,9 +154,3 @@ def _wave(joints: Float64Array) -> Float64Array:
         out[:, H36M17.index(end)] = at[end] + shift
         joint = end
     return out
-
-
-def _ease(share: Array) -> Float64Array:
-    """Smoothstep: from 0 to 1 with level ends."""
-    t = np.clip(np.asarray(share, np.float64), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t))

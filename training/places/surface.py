@@ -1,6 +1,6 @@
 """What is drawn: triangle meshes whose vertices say how their surface looks.
 
-World: metres, y up. Colours are linear light, RGB, [0, 1].
+World: metres, y up. Colours are linear light, RGB, [0, 1]; more than 1 for what gives off light of its own.
 """
 
 from __future__ import annotations

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from training.people.figure import MATERIALS
+from training.places.materials import mixed, near, shade
 from training.places.surface import Finish, linear
 
 Colour = tuple[float, float, float]
@@ -97,9 +97,9 @@ def finishes(
     darkness = float(np.clip(_SKIN_BY_ORIGIN @ origin + rng.normal(0, 0.13), 0, 1))
     hair = _hair(rng, darkness)
     skin = Finish(
-        "skin", _skin(rng, darkness), _mixed(hair, (0.0, 0.0, 0.0), 0.3), gloss=rng.uniform(0.1, 0.35)
+        "skin", _skin(rng, darkness), mixed(hair, (0.0, 0.0, 0.0), 0.3), gloss=rng.uniform(0.1, 0.35)
     )
-    iris = _near(rng, _IRISES[:2] if darkness > 0.5 else _IRISES, 8)
+    iris = near(rng, _IRISES[:2] if darkness > 0.5 else _IRISES, 8)
     shirt, trousers, jacket = _clothes(rng, names[0])
     made = {
         "skin": skin,
@@ -110,7 +110,7 @@ def finishes(
         "jacket": jacket,
         "shoe": _shoe(rng, dressy="elegantsuit" in names[0]),
         "sock": _sock(rng, skin, trousers),
-        "hat": Finish("grain", _near(rng, _HAT_FELTS), size_m=0.02, strength=0.2, gloss=0.05),
+        "hat": Finish("grain", near(rng, _HAT_FELTS), size_m=0.02, strength=0.2, gloss=0.05),
     }
     return tuple(made[material] for material in MATERIALS)
 
@@ -128,7 +128,7 @@ def _clothes(rng: np.random.Generator, suit: str) -> tuple[Finish, Finish, Finis
             top,
             _denim(rng)
             if rng.random() < 0.6
-            else Finish("grain", _near(rng, _WORKWEAR), size_m=0.03, strength=0.25),
+            else Finish("grain", near(rng, _WORKWEAR), size_m=0.03, strength=0.25),
             top,
         )
     if suit == "male_casualsuit01" and rng.random() < 0.4:
@@ -160,39 +160,39 @@ def _bottoms(rng: np.random.Generator) -> Finish:
         return _denim(rng)
     if kind == "pattern":
         return Finish(
-            ("stripes", "checks", "print")[rng.integers(3)], _near(rng, _CHINOS), _near(rng, _NEUTRALS),
+            ("stripes", "checks", "print")[rng.integers(3)], near(rng, _CHINOS), near(rng, _NEUTRALS),
             float(rng.uniform(0.02, 0.09)), float(rng.uniform(0.3, 0.8)), 0.03,
         )  # fmt: skip
-    colour = _near(rng, _CHINOS) if kind == "chino" else _colour(rng)
+    colour = near(rng, _CHINOS) if kind == "chino" else _colour(rng)
     return Finish("grain", colour, size_m=0.04, strength=float(rng.uniform(0.1, 0.3)), gloss=0.03)
 
 
 def _denim(rng: np.random.Generator) -> Finish:
-    return Finish("denim", _near(rng, _DENIMS), strength=float(rng.uniform(0.2, 0.7)), gloss=0.02)
+    return Finish("denim", near(rng, _DENIMS), strength=float(rng.uniform(0.2, 0.7)), gloss=0.02)
 
 
 def _suiting(rng: np.random.Generator) -> Finish:
-    colour = _near(rng, _SUITS)
+    colour = near(rng, _SUITS)
     pattern = _one_of(rng, {"plain": 0.6, "stripes": 0.22, "checks": 0.18})
-    second = _mixed(colour, (0.8, 0.8, 0.8), float(rng.uniform(0.02, 0.08)))
+    second = mixed(colour, (0.8, 0.8, 0.8), float(rng.uniform(0.02, 0.08)))
     return Finish(
         pattern, colour, second, float(rng.uniform(0.01, 0.04)), 0.7, float(rng.uniform(0.02, 0.12))
     )
 
 
 def _shirting(rng: np.random.Generator) -> Finish:
-    colour = _near(rng, _SHIRTINGS)
+    colour = near(rng, _SHIRTINGS)
     pattern = _one_of(rng, {"plain": 0.7, "stripes": 0.3})
     return Finish(
-        pattern, colour, _mixed(colour, _colour(rng), 0.5), float(rng.uniform(0.006, 0.02)), 0.6, 0.05
+        pattern, colour, mixed(colour, _colour(rng), 0.5), float(rng.uniform(0.006, 0.02)), 0.6, 0.05
     )
 
 
 def _shoe(rng: np.random.Generator, dressy: bool) -> Finish:
     if dressy or rng.random() < 0.45:
-        return Finish("plain", _near(rng, _LEATHERS, 6), gloss=float(rng.uniform(0.2, 0.7)))
+        return Finish("plain", near(rng, _LEATHERS, 6), gloss=float(rng.uniform(0.2, 0.7)))
     return Finish(
-        "grain", _near(rng, _TRAINERS), size_m=0.02, strength=0.2, gloss=float(rng.uniform(0.05, 0.2))
+        "grain", near(rng, _TRAINERS), size_m=0.02, strength=0.2, gloss=float(rng.uniform(0.05, 0.2))
     )
 
 
@@ -206,7 +206,7 @@ def _skin(rng: np.random.Generator, darkness: float) -> Colour:
     """A tone on the way from the palest to the darkest, a little redder or yellower."""
     place = darkness * (len(_SKINS) - 1)
     first = min(int(place), len(_SKINS) - 2)
-    red, green, blue = _mixed(linear(*_SKINS[first]), linear(*_SKINS[first + 1]), place - first)
+    red, green, blue = mixed(linear(*_SKINS[first]), linear(*_SKINS[first + 1]), place - first)
     warm, light = rng.normal(0, 0.05), np.exp(rng.normal(0, 0.06))
     return _bounded(red * light, green * light * (1 - 0.5 * warm), blue * light * (1 - warm))
 
@@ -215,39 +215,22 @@ def _hair(rng: np.random.Generator, darkness: float) -> Colour:
     """Dark more often the darker the skin; some grey, some dyed."""
     chance = rng.random()
     if chance < 0.12:
-        return _near(rng, _HAIR_GREY, 8)
+        return near(rng, _HAIR_GREY, 8)
     if chance < 0.15:
         return _vivid(rng)
-    return _near(rng, _HAIR_DARK if rng.random() < 0.35 + darkness else _HAIR_FAIR, 6)
+    return near(rng, _HAIR_DARK if rng.random() < 0.35 + darkness else _HAIR_FAIR, 6)
 
 
 def _colour(rng: np.random.Generator) -> Colour:
     """Of cloth: neutral, muted or vivid."""
     kind = rng.random()
     if kind < 0.45:
-        return _near(rng, _NEUTRALS)
-    return _vivid(rng) if kind < 0.65 else _hsv(rng, (0.1, 0.5), (0.25, 0.9))
+        return near(rng, _NEUTRALS)
+    return _vivid(rng) if kind < 0.65 else shade(rng, (0.1, 0.5), (0.25, 0.9))
 
 
 def _vivid(rng: np.random.Generator) -> Colour:
-    return _hsv(rng, (0.55, 0.95), (0.35, 0.92))
-
-
-def _hsv(rng: np.random.Generator, saturation: tuple[float, float], value: tuple[float, float]) -> Colour:
-    red, green, blue = colorsys.hsv_to_rgb(rng.random(), rng.uniform(*saturation), rng.uniform(*value))
-    return linear(round(255 * red), round(255 * green), round(255 * blue))
-
-
-def _near(rng: np.random.Generator, colours: Sequence[tuple[int, int, int]], spread: int = 10) -> Colour:
-    """One of these sRGB colours, not quite."""
-    chosen = np.array(colours[int(rng.integers(len(colours)))]) + rng.integers(-spread, spread + 1, 3)
-    red, green, blue = np.clip(chosen, 6, 248)
-    return linear(int(red), int(green), int(blue))
-
-
-def _mixed(first: Colour, second: Colour, share: float) -> Colour:
-    red, green, blue = ((1 - share) * a + share * b for a, b in zip(first, second, strict=True))
-    return red, green, blue
+    return shade(rng, (0.55, 0.95), (0.35, 0.92))
 
 
 def _bounded(red: float, green: float, blue: float) -> Colour:

@@ -27,7 +27,7 @@ from training.render.meshes import Posed
 from training.render.painter import Painter
 from training.render.sensor import Grain, Sensor, draw_sensor
 
-DRAWING = 2
+DRAWING = 3
 """Which way of drawing this is: raised when the same seed gives other pictures than before."""
 
 _SHADING_BONES = ("LeftFoot", "RightFoot", "LeftToeBase", "RightToeBase", "Hips", "LeftLeg", "RightLeg")

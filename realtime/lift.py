@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.engines.base import Engine
+from realtime.engines.base import Engine, StatefulEngine
 from realtime.errors import ManifestError
 from realtime.manifest import Manifest
 from realtime.skeleton import H36M17
@@ -46,7 +46,8 @@ class Lifted:
 class Lifter:
     """A step model with its temporal state, one row of state for each person.
 
-    The state is the engine's input and output; it starts at zeros with a person and dies with them.
+    The state is the engine's input and output, or stays inside an engine that keeps it where the network
+    runs; it starts at zeros with a person and dies with them.
     Raises ManifestError when the engine's tensors are not those of a lifter.
     """
 
@@ -60,24 +61,37 @@ class Lifter:
         self.manifest = manifest
         self._engine = engine
         self._rows: dict[int, dict[str, Array]] = {}
+        self._keeper: StatefulEngine | None = None
+        pairs = {s.input: s.output for s in manifest.state}
+        if pairs and isinstance(engine, StatefulEngine) and dict(engine.resident) == pairs:
+            self._keeper = engine
 
     def step(self, rays: FloatArray, score: FloatArray, ids: Sequence[int]) -> Lifted:
         """Advance N people by one frame. rays: (N, 17, 2) x/z, y/z. score: (N, 17), 0 for missing."""
         if not len(ids):
             empty = np.zeros(0, np.float32)
             return Lifted(np.zeros((0, len(H36M17), 3), np.float32), empty, empty)
-        rows = [self._rows.get(i) or self._fresh() for i in ids]
         feeds: dict[str, Array] = {RAYS: rays, SCORE: score}
+        if self._keeper is not None:
+            out = self._keeper.infer_stateful(feeds, ids)
+        else:
+            out = self._step_with_rows(feeds, ids)
+        return Lifted(out[POSE].copy(), out[ROOT_DEPTH].copy(), out[ROOT_DEPTH_SIGMA].copy())
+
+    def _step_with_rows(self, feeds: dict[str, Array], ids: Sequence[int]) -> Mapping[str, Array]:
+        rows = [self._rows.get(i) or self._fresh() for i in ids]
         for state in self.manifest.state:
             feeds[state.input] = np.concatenate([row[state.input] for row in rows])
         out = self._engine.infer(feeds)
         for n, person in enumerate(ids):
             self._rows[person] = {s.input: out[s.output][n : n + 1].copy() for s in self.manifest.state}
-        return Lifted(out[POSE].copy(), out[ROOT_DEPTH].copy(), out[ROOT_DEPTH_SIGMA].copy())
+        return out
 
     def drop(self, person: int) -> None:
         """Forget a person's state; the next step with this id starts afresh. Unknown ids are ignored."""
         self._rows.pop(person, None)
+        if self._keeper is not None:
+            self._keeper.forget(person)
 
     def _fresh(self) -> Mapping[str, Array]:
         return {s.input: np.zeros((1, *s.shape), np.float32) for s in self.manifest.state}

@@ -65,6 +65,10 @@ class LivePipeline:
         return [(m.manifest.name, f"{m.engine.backend} {m.engine.precision}") for m in self.assembly.models]
 
     @property
+    def fallback(self) -> str:
+        return self.assembly.fallback
+
+    @property
     def finished(self) -> bool:
         return self.pipeline.finished
 

@@ -61,7 +61,7 @@ _OPTIONS = (
         type=click.Choice(get_args(Choice)),
         default="auto",
         show_default=True,
-        help="Inference back end.",
+        help="Inference back end; auto takes the fastest that runs here, and says what it does without.",
     ),
     click.option(
         "--people",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from realtime.errors import EngineError
 from realtime.types import Array
+
+State = tuple[tuple[str, str], ...]
+"""State inputs, each with the output that becomes it in the next step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,25 @@ class Engine(Protocol):
     def infer(self, feeds: Mapping[str, Array]) -> Mapping[str, Array]: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class StatefulEngine(Engine, Protocol):
+    """An engine that can keep temporal state by itself, a row for each person, where the network runs.
+
+    resident: the state inputs it keeps, and the outputs that become them; empty where it was opened without.
+    infer_stateful: takes every other input, one row for each of `people` in their order, and gives every
+    other output; a person's state is what their last step left, zeros before the first. Nothing of it is
+    copied while `people` stay the same. forget: a person's state is gone; unknown ones are ignored.
+    `infer` works as in any engine, and neither reads nor changes the state kept.
+    """
+
+    @property
+    def resident(self) -> Mapping[str, str]: ...
+
+    def infer_stateful(self, feeds: Mapping[str, Array], people: Sequence[int]) -> Mapping[str, Array]: ...
+
+    def forget(self, person: int) -> None: ...
 
 
 def check_feeds(inputs: Mapping[str, TensorSpec], feeds: Mapping[str, Array]) -> None:

@@ -1,4 +1,4 @@
-"""What is checked of an ONNX file before a library opens it: that it is one, and stands alone."""
+"""What is read off an ONNX file before a library opens it: that it is one, stands alone, and how precise."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ _CHILDREN: Mapping[str, Mapping[int, str]] = {
     "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
     "sparse": {1: "tensor", 2: "tensor"},
 }
-_GRAPH, _EXTERNAL_DATA, _DATA_LOCATION = 7, 13, 14
+_GRAPH, _DATA_TYPE, _EXTERNAL_DATA, _DATA_LOCATION = 7, 2, 13, 14
+_PRECISIONS: Mapping[int, str] = {17: "fp8", 3: "int8", 16: "bf16", 10: "fp16"}
+"""By ONNX's number of a type, the most telling first."""
 
 
 def check_onnx_file(path: Path) -> None:
@@ -40,15 +42,34 @@ def check_onnx_file(path: Path) -> None:
         raise EngineError(f"{path} keeps weights in other files, which is refused: save it as a single file")
 
 
+def precision_of(path: Path) -> str:
+    """What an ONNX file computes in, going by the types of its constants: fp32, fp16, bf16, int8 or fp8.
+
+    A mixed file is called by its least precise part. Raises EngineError for a file that is no model.
+    """
+    check_onnx_file(path)
+    tensors = _tensors(memoryview(path.read_bytes()), "model")
+    types = {value for tensor in tensors for number, value in _fields(tensor) if number == _DATA_TYPE}
+    return next((name for number, name in _PRECISIONS.items() if number in types), "fp32")
+
+
 def _refers_outside(message: memoryview, kind: str) -> bool:
-    if kind == "tensor":
-        return any(n == _EXTERNAL_DATA or (n == _DATA_LOCATION and value) for n, value in _fields(message))
-    children = _CHILDREN[kind]
     return any(
-        _refers_outside(value, children[number])
-        for number, value in _fields(message)
-        if number in children and isinstance(value, memoryview)
+        number == _EXTERNAL_DATA or (number == _DATA_LOCATION and bool(value))
+        for tensor in _tensors(message, kind)
+        for number, value in _fields(tensor)
     )
+
+
+def _tensors(message: memoryview, kind: str) -> Iterator[memoryview]:
+    """Every constant of a message of this kind, however deep."""
+    if kind == "tensor":
+        yield message
+        return
+    children = _CHILDREN[kind]
+    for number, value in _fields(message):
+        if number in children and isinstance(value, memoryview):
+            yield from _tensors(value, children[number])
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:

@@ -13,7 +13,13 @@ from realtime.engines.onnx_file import check_onnx_file
 from realtime.errors import EngineError
 from realtime.types import Array
 
-_DTYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(bool)": np.bool_}
+_DTYPES = {
+    "tensor(float)": np.float32,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+    "tensor(uint8)": np.uint8,
+    "tensor(bool)": np.bool_,
+}
 
 
 class OnnxRuntimeEngine:

@@ -1,63 +1,108 @@
-"""Choosing an engine: what was asked for, or the fastest that is present, and saying which."""
+"""Choosing an engine: what was asked for, or the fastest that is present, and saying which, and why."""
 
 from __future__ import annotations
 
 import importlib.util
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from realtime.engines.base import Engine
-from realtime.errors import EngineUnavailableError, UsageError
+from realtime.engines.base import Engine, State
+from realtime.engines.library import Kind, installed, why_not
+from realtime.errors import EngineError, EngineUnavailableError, UsageError
 from realtime.manifest import Role
 
 log = logging.getLogger(__name__)
 
-Backend = Literal["onnxruntime", "openvino"]
+Backend = Literal["tensorrt", "tensorrt-rtx", "onnxruntime", "openvino"]
 Choice = Literal["auto", "onnxruntime", "openvino", "tensorrt", "tensorrt-rtx"]
+_ON_GPU: tuple[Kind, ...] = get_args(Kind)
 
 # Fastest first, as measured (benchmarks/results): OpenVINO wins on convolutions over images, ONNX Runtime
 # on a lifter's step, which is many small operations.
-_PREFERRED: Mapping[Role, tuple[Backend, ...]] = {
+_ON_CPU: Mapping[Role, tuple[Backend, ...]] = {
     "detector": ("openvino", "onnxruntime"),
     "estimator": ("openvino", "onnxruntime"),
     "lifter": ("onnxruntime", "openvino"),
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An engine. fallback: what would have been faster and why it does not run; empty if nothing was lost."""
+
+    engine: Engine
+    fallback: str = ""
+
+
 def available(role: Role = "estimator") -> tuple[Backend, ...]:
-    """The back ends whose library is installed here, the fastest for such a net first."""
-    return tuple(b for b in _PREFERRED[role] if importlib.util.find_spec(b) is not None)
+    """The back ends that can run on this machine, the fastest for such a net first."""
+    on_gpu = tuple(kind for kind in _ON_GPU if installed(kind) and not why_not(kind))
+    return on_gpu + tuple(b for b in _ON_CPU[role] if importlib.util.find_spec(b) is not None)
 
 
 def choose(choice: Choice = "auto", role: Role = "estimator") -> Backend:
-    """The back end that a choice means on this machine. Raises EngineUnavailableError if it is absent."""
+    """The back end that a choice means on this machine. Raises EngineUnavailableError if it cannot run."""
     if choice not in get_args(Choice):
         raise UsageError(f"unknown engine {choice!r}; known: {', '.join(get_args(Choice))}")
-    present = available(role)
     if choice == "auto":
+        present = available(role)
         if not present:
             raise EngineUnavailableError("no inference library is installed: pip install openvino")
         return present[0]
-    for backend in present:
-        if backend == choice:
-            return backend
-    if choice in ("tensorrt", "tensorrt-rtx"):
-        raise EngineUnavailableError(
-            f"this version has no {choice} engine yet: use --engine auto, openvino or onnxruntime"
-        )
-    raise EngineUnavailableError(f"{choice} is not installed: pip install {choice}, or use --engine auto")
+    if choice in _ON_GPU:
+        reason = why_not(choice) if installed(choice) else f"{choice} is not installed: pip install {choice}"
+        if reason:
+            raise EngineUnavailableError(f"{reason}; --engine auto takes the best that runs here")
+    elif importlib.util.find_spec(choice) is None:
+        raise EngineUnavailableError(f"{choice} is not installed: pip install {choice}, or use --engine auto")
+    return choice
+
+
+def open_reported(
+    model: Path, choice: Choice = "auto", threads: int = 0, role: Role = "estimator", state: State = ()
+) -> Opened:
+    """Load an ONNX file into the chosen back end; `auto` goes on to the next where a TensorRT cannot.
+
+    threads: 0 leaves it to the library. state: what the engine may keep by itself; those that cannot take
+    it from the feeds. What was asked for by name is never replaced: it raises EngineError instead.
+    """
+    if choice != "auto":
+        return Opened(_open(choose(choice, role), model, threads, state))
+    lost = [reason for kind in _ON_GPU if installed(kind) and (reason := why_not(kind))]
+    first = choose("auto", role)
+    for backend in available(role):
+        try:
+            engine = _open(backend, model, threads, state)
+        except EngineError as error:
+            if backend not in _ON_GPU:
+                raise
+            lost.append(str(error))
+            continue
+        return Opened(engine, "; ".join(lost) if backend not in _ON_GPU else "")
+    raise EngineUnavailableError(f"{'; '.join(lost)}; nothing but {first} is here: pip install openvino")
 
 
 def open_engine(model: Path, choice: Choice = "auto", threads: int = 0, role: Role = "estimator") -> Engine:
-    """Load an ONNX file into the chosen back end. threads: 0 leaves it to the library."""
-    backend = choose(choice, role)
+    """`open_reported`, with the fallback as a warning."""
+    opened = open_reported(model, choice, threads, role)
+    if opened.fallback:
+        log.warning("%s runs in %s: %s", model.name, opened.engine.backend, opened.fallback)
+    return opened.engine
+
+
+def _open(backend: Backend, model: Path, threads: int, state: State) -> Engine:
     log.info("%s runs in %s", model.name, backend)
     if backend == "openvino":
         from realtime.engines.openvino import OpenVinoEngine
 
         return OpenVinoEngine(model, threads)
-    from realtime.engines.onnxruntime import OnnxRuntimeEngine
+    if backend == "onnxruntime":
+        from realtime.engines.onnxruntime import OnnxRuntimeEngine
 
-    return OnnxRuntimeEngine(model, threads)
+        return OnnxRuntimeEngine(model, threads)
+    from realtime.engines.tensorrt import open_tensorrt
+
+    return open_tensorrt(backend, model, state)

@@ -29,12 +29,17 @@ class OpenVinoEngine:
             "INFERENCE_NUM_THREADS": threads,
         }
         try:
-            compiled = _core().compile_model(str(model), "CPU", settings)
+            network = _core().read_model(str(model))
+            # Compiling may leave an inner tensor's name on a port: the names are those before it.
+            taken, self._names = (
+                [port.any_name for port in ports] for ports in (network.inputs, network.outputs)
+            )
+            compiled = _core().compile_model(network, "CPU", settings)
         except Exception as error:  # the binding raises plain RuntimeError and its children
             raise EngineError(f"OpenVINO cannot load {model}: {error}") from error
-        self.inputs = {port.any_name: _spec(port) for port in compiled.inputs}
-        self.outputs = {port.any_name: _spec(port) for port in compiled.outputs}
-        self._names = [port.any_name for port in compiled.outputs]
+        self.inputs = {name: _spec(port) for name, port in zip(taken, compiled.inputs, strict=True)}
+        self.outputs = {name: _spec(port) for name, port in zip(self._names, compiled.outputs, strict=True)}
+        self._places = {name: place for place, name in enumerate(taken)}
         self._request: ov.InferRequest | None = compiled.create_infer_request()
 
     def infer(self, feeds: Mapping[str, Array]) -> Mapping[str, Array]:
@@ -45,7 +50,9 @@ class OpenVinoEngine:
         # Not the request's own `infer`: with one thread that swallows failures and leaves the outputs of
         # the run before (seen in OpenVINO 2026.4).
         try:
-            self._request.start_async(dict(feeds), share_inputs=True)
+            self._request.start_async(
+                {self._places[name]: array for name, array in feeds.items()}, share_inputs=True
+            )
             self._request.wait()
         except Exception as error:
             raise EngineError(f"OpenVINO failed: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -11,16 +12,18 @@ from pathlib import Path
 import realtime.sample as sample
 from realtime.camera import Intrinsics, load_intrinsics
 from realtime.engines.base import Engine
-from realtime.engines.open import Choice, choose, open_engine
+from realtime.engines.open import Choice, choose, open_reported
 from realtime.errors import SourceError, UsageError
 from realtime.lift import Lifter
 from realtime.manifest import Manifest
 from realtime.models import catalogue
 from realtime.skeleton import joint_map
-from realtime.stream.sinks import header_line
+from realtime.stream.sinks import NetInUse, header_line
 from realtime.stream.source import Source, SourceInfo, open_camera, open_file, open_source
 from realtime.stream.stages import PosePerception
 from realtime.stream.track import Detector, Estimator, Tracker
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,11 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A loaded network and what it is."""
+    """A loaded network and what it is. fallback: what would have run it faster, and why that does not."""
 
     manifest: Manifest
     engine: Engine
+    fallback: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,13 @@ class Assembly:
 
     def header(self) -> str:
         """The first line of a record."""
-        nets = [(m.manifest, m.engine.backend, m.engine.precision) for m in self.models]
+        nets = [NetInUse(m.manifest, m.engine.backend, m.engine.precision, m.fallback) for m in self.models]
         return header_line(self.intrinsics, nets, lag_frames=self.models[-1].manifest.delay)
+
+    @property
+    def fallback(self) -> str:
+        """What would have run the networks faster, and why it does not; empty if nothing was lost."""
+        return "; ".join(dict.fromkeys(m.fallback for m in self.models if m.fallback))
 
 
 def find_source(name: str | None, clock: Callable[[], int] = time.perf_counter_ns) -> tuple[Source, bool]:
@@ -98,13 +107,18 @@ def assemble(
     try:
         for manifest in manifests:
             threads = 1 if manifest.role == "lifter" else os.cpu_count() or 1
-            engine = open_engine(manifest.check_file(), options.engine, threads, manifest.role)
-            models.append(Model(manifest, engine))
+            state = tuple((s.input, s.output) for s in manifest.state)
+            opened = open_reported(manifest.check_file(), options.engine, threads, manifest.role, state)
+            models.append(Model(manifest, opened.engine, opened.fallback))
         perception = _perception(options, intrinsics, models, clock)
     except BaseException:
         _close(models)
         raise
-    return Assembly(perception, intrinsics, tuple(models))
+    assembly = Assembly(perception, intrinsics, tuple(models))
+    if assembly.fallback:
+        backends = dict.fromkeys(m.engine.backend for m in models if m.fallback)
+        log.warning("running on %s: %s", " and ".join(backends), assembly.fallback)
+    return assembly
 
 
 def _perception(

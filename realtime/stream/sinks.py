@@ -6,7 +6,7 @@ import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, NamedTuple, Protocol, TextIO
 
 from realtime.camera import Intrinsics
 from realtime.errors import RecordError
@@ -25,10 +25,17 @@ class Sink(Protocol):
     def close(self) -> None: ...
 
 
-def header_line(
-    intrinsics: Intrinsics, models: Sequence[tuple[Manifest, str, str]], lag_frames: int = 0
-) -> str:
-    """The first line of a record. models: (manifest, backend, precision) of each net in use."""
+class NetInUse(NamedTuple):
+    """A net as it ran. fallback: what would have run it faster and why that did not; empty if nothing."""
+
+    manifest: Manifest
+    backend: str
+    precision: str
+    fallback: str = ""
+
+
+def header_line(intrinsics: Intrinsics, models: Sequence[NetInUse], lag_frames: int = 0) -> str:
+    """The first line of a record."""
     camera = {
         "fx": intrinsics.fx,
         "fy": intrinsics.fy,
@@ -41,14 +48,15 @@ def header_line(
     }
     nets = [
         {
-            "name": manifest.name,
-            "role": manifest.role,
-            "backend": backend,
-            "precision": precision,
-            "sha256": manifest.sha256,
-            "licence": manifest.licence,
+            "name": net.manifest.name,
+            "role": net.manifest.role,
+            "backend": net.backend,
+            "precision": net.precision,
+            "sha256": net.manifest.sha256,
+            "licence": net.manifest.licence,
         }
-        for manifest, backend, precision in models
+        | ({"fallback": net.fallback} if net.fallback else {})
+        for net in models
     ]
     header = {
         "version": RECORD_VERSION,

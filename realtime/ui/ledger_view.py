@@ -34,6 +34,11 @@ class LedgerView(QWidget):
         self._legend = QLabel()
         self._plot, self._bars = _make_plot()
         self._values = {name: QLabel("–") for name in _FIGURES}
+        self._fallback = QLabel()
+        self._fallback.setObjectName("caption")
+        # A wrapped label would make the whole panel's height follow its width; a long reason is cut instead.
+        self._fallback.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._fallback.hide()
         left = QVBoxLayout()
         left.setSpacing(2)
         left.addWidget(self._legend)
@@ -79,6 +84,22 @@ class LedgerView(QWidget):
         self._values["models"].setText("\n".join(f"{name} · {backend}" for name, backend in models) or "–")
         self._values["camera"].setText(describe(intrinsics))
 
+    def show_fallback(self, reason: str) -> None:
+        """Say what would run the nets faster and why it does not; nothing if there is nothing to say."""
+        self._fallback.setText(reason)
+        self._fallback.setToolTip(reason)
+        self._fallback.setVisible(bool(reason))
+
+    @property
+    def fallback(self) -> str:
+        """What is said of a fallback now."""
+        return self._fallback.text()
+
+    @property
+    def fallback_is_shown(self) -> bool:
+        """Whether the line about a fallback is there."""
+        return not self._fallback.isHidden()
+
     def _refresh_bars(self, entries: Sequence[Entry]) -> None:
         shares = np.array([[entry.age_ms.get(part, 0.0) for part in _PARTS] for entry in entries])
         shares = shares.reshape(len(entries), len(_PARTS))
@@ -99,8 +120,9 @@ class LedgerView(QWidget):
             value.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
             grid.addWidget(caption, row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(value, row, 1, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(self._fallback, len(self._values), 0, 1, 2)
         grid.setColumnStretch(1, 1)
-        grid.setRowStretch(len(self._values), 1)
+        grid.setRowStretch(len(self._values) + 1, 1)
         return grid
 
 

@@ -57,6 +57,9 @@ class Live(Protocol):
     @property
     def models(self) -> Sequence[tuple[str, str]]: ...
 
+    @property
+    def fallback(self) -> str: ...
+
     def latest(self) -> Result | None: ...
 
     def snapshot(self) -> Snapshot: ...
@@ -137,6 +140,7 @@ class Window(QMainWindow):
         self._show_state()
         if self._ticks % _LEDGER_EVERY_TICKS == 0:
             self.ledger_view.refresh(self._live.snapshot(), self._live.models, self._live.intrinsics)
+            self.ledger_view.show_fallback(self._live.fallback)
         self._ticks += 1
 
     def _show(self, result: Result) -> None:

@@ -17,6 +17,8 @@ import pytest
 
 from realtime.cache import ENVIRONMENT_VARIABLE
 from realtime.camera import Intrinsics
+from realtime.engines.cuda import why_no_gpu
+from realtime.engines.library import installed
 from realtime.sample import camera, clip_path
 from tests.fakes import http_camera
 
@@ -102,6 +104,32 @@ def test_without_the_models_and_without_a_network_it_says_so(tmp_path: Path) -> 
     last = done.stderr.strip().splitlines()[-1]
     assert "could not download" in last
     assert not (tmp_path / "out.jsonl").exists()
+
+
+@pytest.mark.skipif(not why_no_gpu(), reason="this machine has a GPU that TensorRT may run on")
+@pytest.mark.parametrize("engine", ["tensorrt", "tensorrt-rtx"])
+def test_an_engine_that_cannot_run_here_is_refused_before_anything_is_fetched(
+    tmp_path: Path, engine: str
+) -> None:
+    done = demo(
+        "--source", "sample", "--headless", "--engine", engine, **{ENVIRONMENT_VARIABLE: str(tmp_path)}
+    )
+    assert_one_line_error(done, f"{engine} is ", 1)
+    assert "--engine auto takes the best that runs here" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("blazepose")
+@pytest.mark.skipif(
+    not installed("tensorrt-rtx") or not why_no_gpu(), reason="needs tensorrt-rtx and no GPU to run it on"
+)
+def test_auto_falls_back_visibly(tmp_path: Path) -> None:
+    record = tmp_path / "out.jsonl"
+    done = demo("--source", "sample", "--headless", "--frames", "2", "--record", record)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count(f"tensorrt-rtx is installed, but {why_no_gpu()}") == 1
+    header = json.loads(record.read_text().splitlines()[0])["header"]
+    assert {why_no_gpu() in m["fallback"] for m in header["models"]} == {True}
 
 
 @pytest.mark.usefixtures("blazepose")

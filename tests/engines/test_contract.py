@@ -1,4 +1,4 @@
-"""What every engine does, on every back end that is installed here."""
+"""What every engine does, on every back end that runs here; a TensorRT that does not, on a fake GPU."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from realtime.engines.base import Engine, TensorSpec
-from realtime.engines.open import Choice, available, choose, open_engine
+from realtime.engines.library import Kind
+from realtime.engines.open import Backend, Choice, available, choose, open_engine
 from realtime.errors import EngineError, EngineUnavailableError, UsageError
 from realtime.types import Array
+from tests.engines.fake_gpu import FakeMachine
 
 BACKENDS = available()
+FAKED: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind not in BACKENDS)
 FLOAT = np.dtype(np.float32)
 
 
@@ -88,15 +91,27 @@ def model(tmp_path: Path) -> Path:
     return write_model(tmp_path)
 
 
-@pytest.fixture(params=BACKENDS)
-def engine(request: pytest.FixtureRequest, model: Path) -> Iterator[Engine]:
-    opened = open_engine(model, request.param, 1)
+@pytest.fixture(params=[*BACKENDS, *FAKED])
+def backend(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Backend:
+    """Each back end; those that cannot run here get a fake GPU."""
+    if request.param in FAKED:
+        cache = tmp_path_factory.mktemp("cache")
+        FakeMachine().install(monkeypatch, *FAKED, cache=cache)
+    chosen: Backend = request.param
+    return chosen
+
+
+@pytest.fixture
+def engine(backend: Backend, model: Path) -> Iterator[Engine]:
+    opened = open_engine(model, backend, 1)
     yield opened
     opened.close()
 
 
-def test_an_engine_says_what_it_takes_and_gives(engine: Engine) -> None:
-    assert engine.backend in BACKENDS
+def test_an_engine_says_what_it_takes_and_gives(engine: Engine, backend: Backend) -> None:
+    assert engine.backend == backend
     assert engine.precision == "fp32"
     assert engine.inputs == {
         "x": TensorSpec((None, 3), FLOAT),
@@ -159,8 +174,8 @@ def test_feeds_that_do_not_fit_are_refused_and_harm_nothing(
     assert_right(engine, feeds())
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_run_that_fails_in_the_library_is_our_error(tmp_path: Path, backend: Choice) -> None:
+@pytest.mark.parametrize("backend", [b for b in BACKENDS if not b.startswith("tensorrt")], indirect=True)
+def test_a_run_that_fails_in_the_library_is_our_error(tmp_path: Path, backend: Backend) -> None:
     graph = helper.make_graph(
         [helper.make_node("Reshape", ["x", "pairs"], ["y"])],
         "pairs",
@@ -183,8 +198,10 @@ def test_closing(engine: Engine) -> None:
     engine.close()
 
 
-def test_closing_one_engine_leaves_another_of_the_same_file(engine: Engine, model: Path) -> None:
-    other = open_engine(model, engine.backend, 1)  # type: ignore[arg-type]
+def test_closing_one_engine_leaves_another_of_the_same_file(
+    engine: Engine, backend: Backend, model: Path
+) -> None:
+    other = open_engine(model, backend, 1)
     other.close()
     assert_right(engine, feeds())
 
@@ -242,9 +259,8 @@ def with_a_constant_outside(path: Path) -> None:
         (with_a_constant_outside, "keeps weights in other files, which is refused"),
     ],
 )
-@pytest.mark.parametrize("backend", BACKENDS)
 def test_a_file_that_cannot_be_used_is_named(
-    tmp_path: Path, backend: Choice, spoil: Callable[[Path], None], message: str
+    tmp_path: Path, backend: Backend, spoil: Callable[[Path], None], message: str
 ) -> None:
     path = tmp_path / "bad.onnx"
     spoil(path)
@@ -254,8 +270,8 @@ def test_a_file_that_cannot_be_used_is_named(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_an_operator_the_library_lacks_is_our_error(tmp_path: Path, backend: Choice) -> None:
+@pytest.mark.parametrize("backend", BACKENDS, indirect=True)
+def test_an_operator_the_library_lacks_is_our_error(tmp_path: Path, backend: Backend) -> None:
     graph = helper.make_graph(
         [helper.make_node("Levitate", ["x"], ["y"])],
         "unknown",
@@ -268,8 +284,7 @@ def test_an_operator_the_library_lacks_is_our_error(tmp_path: Path, backend: Cho
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_two_engines_in_two_threads(model: Path, backend: Choice) -> None:
+def test_two_engines_in_two_threads(model: Path, backend: Backend) -> None:
     def work(seed: int) -> None:
         engine = open_engine(model, backend, 1)
         for step in range(50):
@@ -288,12 +303,15 @@ def test_engines_agree(model: Path) -> None:
             np.testing.assert_allclose(other[name], wanted, atol=1e-5)
 
 
+LIBRARIES = ("onnxruntime", "openvino", "tensorrt", "tensorrt_rtx")
+
+
 def installed_only(monkeypatch: pytest.MonkeyPatch, *present: str) -> None:
     """Make it look as if of the inference libraries only these were installed."""
     find: Callable[..., ModuleSpec | None] = importlib.util.find_spec
 
     def find_spec(name: str, *rest: Any) -> ModuleSpec | None:
-        hidden = name in ("onnxruntime", "openvino") and name not in present
+        hidden = name in LIBRARIES and name not in present
         return None if hidden else find(name, *rest)
 
     monkeypatch.setattr(importlib.util, "find_spec", find_spec)

@@ -11,16 +11,16 @@ from realtime.camera import Intrinsics
 from realtime.errors import RecordError
 from realtime.manifest import Manifest
 from realtime.skeleton import H36M17
-from realtime.stream.sinks import RecordSink, check_writable, header_line
+from realtime.stream.sinks import NetInUse, RecordSink, check_writable, header_line
 from realtime.types import Result
 from tests.fakes import frame, person
 
 AGES = {"capture": 1.0, "detect": 0.0, "estimate": 4.1234567, "lift": 0.5, "total": 5.6}
 
 
-def header() -> str:
+def header(fallback: str = "") -> str:
     net = Manifest("net", "lifter", "f", "abc", "Apache-2.0", "", {}, {})
-    return header_line(Intrinsics.from_fov(60, 640, 480), [(net, "openvino", "fp32")])
+    return header_line(Intrinsics.from_fov(60, 640, 480), [NetInUse(net, "openvino", "fp32", fallback)])
 
 
 def test_a_record_is_what_the_contract_says(tmp_path: Path) -> None:
@@ -52,6 +52,12 @@ def test_a_record_is_what_the_contract_says(tmp_path: Path) -> None:
     assert np.shape(someone["keypoints_px"]) == (17, 3)
     np.testing.assert_allclose(someone["pose_m"][0], someone["root_m"])
     assert second["people"] == []
+
+
+def test_a_fallback_is_written_where_there_was_one() -> None:
+    reason = "tensorrt-rtx is installed, but this machine has no NVIDIA driver"
+    assert json.loads(header(reason))["header"]["models"][0]["fallback"] == reason
+    assert "fallback" not in json.loads(header())["header"]["models"][0]
 
 
 def test_each_line_is_on_disk_when_write_returns(tmp_path: Path) -> None:

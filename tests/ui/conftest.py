@@ -35,6 +35,7 @@ class FakeLive:
 
     def __init__(self) -> None:
         self.intrinsics: Intrinsics | None = None
+        self.fallback = ""
         self.finished = False
         self.error: BaseException | None = None
         self.models: Sequence[tuple[str, str]] = (("detector", "openvino fp32"), ("lifter", "onnxruntime"))

@@ -51,6 +51,15 @@ def test_before_the_first_frame_it_claims_nothing(panel: Any) -> None:
     assert panel.text("dropped") == "none"
 
 
+def test_a_fallback_is_one_line_while_there_is_one(panel: Any) -> None:
+    reason = "tensorrt-rtx is installed, but this machine has no NVIDIA driver"
+    panel.show_fallback(reason)
+    assert panel.fallback == reason
+    assert panel.fallback_is_shown
+    panel.show_fallback("")
+    assert not panel.fallback_is_shown
+
+
 def test_bars_stack_up_to_the_sum_of_the_stages(panel: Any) -> None:
     import pyqtgraph as pg
 

@@ -70,6 +70,26 @@ def test_the_picture_keeps_its_aspect_when_the_window_is_narrow(window: Any, liv
     np.testing.assert_array_equal(above, BACKGROUND)
 
 
+def test_a_fallback_is_told_however_long_and_leaves_the_views_their_room(qt: Any, live: FakeLive) -> None:
+    from PySide6.QtTest import QTest
+
+    from realtime.ui.window import Window
+
+    live.fallback = "tensorrt-rtx is installed, but this machine has no NVIDIA driver; " * 3
+    live.push()
+    window = Window(live, "Poses")
+    window.show()
+    assert QTest.qWaitForWindowExposed(window)
+    wait_until(lambda: not window.image_view.picture.isEmpty())
+    assert window.ledger_view.fallback == live.fallback
+    assert window.ledger_view.fallback_is_shown
+    assert not window.ledger_view.hasHeightForWidth()  # else the panel takes room as it likes
+    assert window.width() == 1280
+    window.close()
+    window.deleteLater()
+    qt.processEvents()
+
+
 def test_an_image_that_is_not_contiguous_is_shown_as_it_is(window: Any, live: FakeLive) -> None:
     live.push(())
     image = np.zeros((480, 1280, 3), np.uint8)

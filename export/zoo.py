@@ -1,4 +1,4 @@
-"""Published weights: where they come from, and how they become ONNX files in the user's cache."""
+"""Published weights: how they become ONNX files in the user's cache, complete or not at all."""
 
 from __future__ import annotations
 
@@ -7,43 +7,35 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from export.lock import only_one
-from export.wheel import Member, Progress, Wheel, check, download, read_members
+from export.archive import download as download_archive
+from export.archive import mirrored, read_onnx
+from export.published import CONVERTER, PUBLISHED, SETS, ModelSet, Network, PublishedModel
+from export.wheel import Progress, check, download, read_members, redact
 from realtime.cache import ENVIRONMENT_VARIABLE, model_dir
+from realtime.engines.lock import only_one
 from realtime.errors import FetchError, PoseError, UsageError
-from realtime.manifest import ImageInput, Manifest, TensorInfo, load_manifest, sha256_of
+from realtime.manifest import TensorInfo, load_manifest, sha256_of
+from realtime.models import catalogue
 
-CONVERTER = 1
-"""Raised when other ONNX files are written for the same weights: cached ones are then made anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    """One net of a set. manifest: all but what the file itself tells. outputs: ONNX name to TFLite name."""
-
-    member: Member
-    manifest: Manifest
-    outputs: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSet:
-    """Nets that are fetched together out of one wheel, and what they are for, in words."""
-
-    name: str
-    purpose: str
-    wheel: Wheel
-    networks: tuple[Network, ...]
-
-    @property
-    def licences(self) -> str:
-        """The licence of the weights, or several."""
-        return ", ".join(sorted({network.manifest.licence for network in self.networks}))
+__all__ = [
+    "CONVERTER",
+    "PUBLISHED",
+    "SETS",
+    "Fetched",
+    "ModelSet",
+    "Network",
+    "PublishedModel",
+    "Wishes",
+    "fetch",
+    "find",
+    "is_cached",
+    "known",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,77 +46,28 @@ class Fetched:
     new: bool
 
 
-_MEDIAPIPE = Wheel(
-    project="mediapipe",
-    version="0.10.21",
-    file="mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64.whl",
-    size=35_622_638,
-    sha256="05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3",
-    platform="manylinux_2_28_x86_64",
-    python="3.11",
-)
-_BLAZEPOSE_DETECTOR = Member(
-    "mediapipe/modules/pose_detection/pose_detection.tflite",
-    2_959_046,
-    "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
-)
-_BLAZEPOSE_LANDMARK = Member(
-    "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
-    6_440_512,
-    "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
-)
+def known() -> tuple[ModelSet | PublishedModel, ...]:
+    """All that can be fetched: each has `name`, `purpose`, `licences` and `source`."""
+    return (*SETS.values(), *PUBLISHED.values())
 
 
-def _origin(wheel: Wheel, member: Member) -> str:
-    return (
-        f"{member.path} (SHA-256 {member.sha256}) in {wheel.file} (SHA-256 {wheel.sha256}), "
-        f"made ONNX by this project's converter, version {CONVERTER}"
-    )
+def find(name: str) -> ModelSet | PublishedModel:
+    """What is known by this name. Raises UsageError for an unknown one."""
+    for models in known():
+        if models.name == name:
+            return models
+    raise UsageError(f"unknown model set {name!r}; known: {', '.join(models.name for models in known())}")
 
 
-def _blazepose() -> ModelSet:
-    detector = Manifest(
-        name="blazepose-detector", role="detector", file="detector.onnx", sha256="", licence="Apache-2.0",
-        origin=_origin(_MEDIAPIPE, _BLAZEPOSE_DETECTOR), inputs={}, outputs={}, decoder="blazepose-detector",
-        image=ImageInput("image", 224, 224, scale=2 / 255, offset=-1.0),
-    )  # fmt: skip
-    landmark = replace(
-        detector, name="blazepose-landmark-full", role="estimator", file="landmark.onnx",
-        origin=_origin(_MEDIAPIPE, _BLAZEPOSE_LANDMARK), decoder="blazepose-landmark",
-        skeleton="blazepose-33", image=ImageInput("image", 256, 256),
-    )  # fmt: skip
-    landmark_outputs = {
-        "landmarks": "Identity",
-        "presence": "Identity_1",
-        "heatmap": "Identity_3",
-        "world_landmarks": "Identity_4",
-    }
-    return ModelSet(
-        "blazepose",
-        "person detector and 33-keypoint estimator",
-        _MEDIAPIPE,
-        (
-            Network(_BLAZEPOSE_DETECTOR, detector, {"boxes": "Identity", "scores": "Identity_1"}),
-            Network(_BLAZEPOSE_LANDMARK, landmark, landmark_outputs),
-        ),
-    )
-
-
-SETS: Mapping[str, ModelSet] = {models.name: models for models in (_blazepose(),)}
-
-
-def find(name: str) -> ModelSet:
-    """The set of this name. Raises UsageError for an unknown one."""
-    if name not in SETS:
-        raise UsageError(f"unknown model set {name!r}; known: {', '.join(SETS)}")
-    return SETS[name]
-
-
-def is_cached(models: ModelSet) -> bool:
+def is_cached(models: ModelSet | PublishedModel) -> bool:
     """Whether the cache holds the whole set, undamaged and as this version of the program makes it."""
+    folder = model_dir(models.name)
     try:
+        if isinstance(models, PublishedModel):
+            load_manifest(folder / f"{models.part}.json").check_file()
+            return True
         for network in models.networks:
-            manifest = load_manifest(_manifest_path(model_dir(models.name), network))
+            manifest = load_manifest(_manifest_path(folder, network))
             manifest.check_file()
             if manifest.origin != network.manifest.origin:
                 return False
@@ -133,33 +76,107 @@ def is_cached(models: ModelSet) -> bool:
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How the user wants it fetched. file: what is published, where they have it: nothing is downloaded.
+
+    force: make it even where the cache holds it. mirror: the address of a folder with the published file.
+    sha256: of the ONNX file in it, or of the file. schemes: see `export.archive.download`.
+    """
+
+    file: Path | None = None
+    force: bool = False
+    mirror: str | None = None
+    sha256: str | None = None
+    schemes: tuple[str, ...] = ("https",)
+
+
+def _silent(_done: int, _total: int) -> None:
+    """Progress that nobody watches."""
+
+
 def fetch(
-    name: str, wheel: Path | None = None, force: bool = False, progress: Progress = lambda done, total: None
+    name: str,
+    file: Path | None = None,
+    force: bool = False,
+    progress: Progress = _silent,
+    wishes: Wishes | None = None,
 ) -> Fetched:
     """Put a set of models into the user's cache, complete or not at all.
 
-    wheel: the published wheel, where the user has it; otherwise pip downloads it, and `progress` is told.
-    force: make the models even where the cache holds them. Several processes may call this at once.
+    file, force: short for `Wishes` with only these. progress: told of the download.
+    Several processes may call this at once.
     Raises UsageError for an unknown name, FetchError naming the fix for everything that can go wrong.
     """
+    wishes = wishes or Wishes(file, force)
     models, target = find(name), model_dir(name)
-    if not force and is_cached(models):
+    if isinstance(models, ModelSet) and (wishes.mirror or wishes.sha256):
+        raise UsageError(
+            f"{name} comes through your package index, pinned: --mirror and --sha256 are not for it"
+        )
+    if not wishes.force and is_cached(models):
         return Fetched(target, new=False)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with only_one(target.parent / f".{name}.lock", f"fetching {name}"):
-            if not force and is_cached(models):
+            if not wishes.force and is_cached(models):
                 return Fetched(target, new=False)
             with _staging(target.parent / f".{name}.staging") as staging:
-                if wheel is None:
-                    source = download(models.wheel, staging, progress)
+                new = staging / "new"
+                if isinstance(models, ModelSet):
+                    _build(models, _wheel(models, wishes.file, staging, progress), new)
                 else:
-                    check(models.wheel, source := wheel)
-                _build(models, source, staging / "new")
-                _put_in_place(staging / "new", target, staging / "old")
+                    _install(models, wishes, staging, progress)
+                _put_in_place(new, target, staging / "old")
     except OSError as error:
         raise _explained(error, target.parent) from error
     return Fetched(target, new=True)
+
+
+def _wheel(models: ModelSet, given: Path | None, staging: Path, progress: Progress) -> Path:
+    if given is None:
+        return download(models.wheel, staging, progress)
+    check(models.wheel, given)
+    return given
+
+
+def _install(model: PublishedModel, wishes: Wishes, staging: Path, progress: Progress) -> None:
+    """Write a published ONNX file and its manifest into the new folder `staging / "new"`."""
+    # onnx takes a third of a second to import, which a cached model should not cost.
+    from export.own_model import Changes, fill, write_beside
+
+    if wishes.file is None:
+        address = mirrored(model.archive, wishes.mirror)
+        source = download_archive(model.archive, address, staging, progress, wishes.schemes)
+        whence = redact(address)
+    else:
+        source, whence = wishes.file, wishes.file.name
+    content = read_onnx(model.archive, source, wishes.sha256 or _first_used(model))
+    folder = staging / "new"
+    folder.mkdir()
+    path = folder / f"{model.part}.onnx"
+    path.write_bytes(content)
+    said = "given by the user" if wishes.sha256 else model.hash_source
+    if not (wishes.sha256 or model.archive.sha256):
+        said = "recorded on first use"
+    origin = f"{model.archive.member} in {model.archive.file}, got from {whence}; hash {said}"
+    try:
+        manifest = fill(catalogue.template(model.name), path, Changes(origin=origin), name=model.name)
+        write_beside(manifest)
+    except FetchError:
+        raise
+    except PoseError as error:
+        raise FetchError(f"{source.name} is not the model expected: {error}") from error
+
+
+def _first_used(model: PublishedModel) -> str | None:
+    """The hash recorded when a model whose hash nobody tells was first fetched."""
+    if model.archive.sha256:
+        return None
+    try:
+        return load_manifest(model_dir(model.name) / f"{model.part}.json").sha256
+    except PoseError:
+        return None
 
 
 def _manifest_path(directory: Path, network: Network) -> Path:

@@ -30,6 +30,12 @@ class ImageInput:
     """How an image is fed: `value = pixel * scale + offset`, in this colour order and layout.
 
     scale, offset: one number, or one for each channel in the network's colour order.
+    dtype: float32, or an integer type for nets that take pixels as they are (scale 1, offset 0).
+    fit, anchor, pad: how a whole frame comes into the input: stretched, or with its aspect kept, in the
+    middle or at the top left, and the grey level of what stays free.
+    beyond: what a crop shows outside the frame, its rim going on or the grey level `pad`.
+    transform: where the preprocessing is part of the network (`export.preprocess_graph`), the input that
+    takes the (2, 3) map; `tensor` then takes the whole frame, (H, W, 3) uint8 BGR.
     """
 
     tensor: str
@@ -39,6 +45,12 @@ class ImageInput:
     colour: Literal["RGB", "BGR"] = "RGB"
     scale: float | tuple[float, ...] = 1.0 / 255.0
     offset: float | tuple[float, ...] = 0.0
+    dtype: Literal["float32", "int32", "uint8"] = "float32"
+    fit: Literal["letterbox", "stretch"] = "letterbox"
+    anchor: Literal["centre", "top-left"] = "centre"
+    pad: int = 0
+    beyond: Literal["rim", "pad"] = "rim"
+    transform: str = ""
 
     def __post_init__(self) -> None:
         if min(self.width, self.height) < 1:
@@ -46,6 +58,30 @@ class ImageInput:
         for name, value in (("scale", self.scale), ("offset", self.offset)):
             if isinstance(value, tuple) and len(value) != 3:
                 raise ValueError(f"{name} must be one number or three, not {len(value)}")
+        for name, choices in _IMAGE_CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(
+                    f"image {name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}"
+                )
+        if not 0 <= self.pad <= 255:
+            raise ValueError(f"image pad must be a grey level from 0 to 255, not {self.pad}")
+        if self.dtype != "float32" and (self.scale, self.offset) != (1, 0):
+            raise ValueError(f"an image input of {self.dtype} takes pixels as they are: scale 1, offset 0")
+
+    @property
+    def aspect(self) -> float:
+        """Width over height."""
+        return self.width / self.height
+
+
+_IMAGE_CHOICES = {
+    "layout": ("NHWC", "NCHW"),
+    "colour": ("RGB", "BGR"),
+    "dtype": ("float32", "int32", "uint8"),
+    "fit": ("letterbox", "stretch"),
+    "anchor": ("centre", "top-left"),
+    "beyond": ("rim", "pad"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +98,8 @@ class Manifest:
     """A model: what it does, its tensors, and where it came from.
 
     decoder: the name in `realtime.decode` that reads its outputs (image nets).
+    options: what that decoder can be told. tensors: its names for outputs to the ONNX file's, where they
+    differ. detector: what finds people for this estimator, a manifest beside it (.json) or a fetched model.
     skeleton: joint set of its keypoints (estimators) or its poses (lifters).
     receptive_field: frames that can influence an output. delay: frames an output lags its newest input.
     sha256: of the ONNX file. origin: where the weights came from, in words.
@@ -82,6 +120,9 @@ class Manifest:
     receptive_field: int = 1
     delay: int = 0
     metrics: Mapping[str, float] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    tensors: Mapping[str, str] = field(default_factory=dict)
+    detector: str = ""
     directory: Path = field(default=Path(), compare=False)
 
     @property
@@ -90,9 +131,17 @@ class Manifest:
         return self.directory / self.file
 
     def to_json(self) -> str:
-        """The manifest as text, without the folder it lies in."""
+        """The manifest as text, without the folder it lies in and what only some models need to say."""
         node = dataclasses.asdict(self)
         del node["directory"]
+        for name in ("options", "tensors", "detector"):
+            if not node[name]:
+                del node[name]
+        if self.image is not None:
+            usual = ImageInput(self.image.tensor, self.image.width, self.image.height)
+            for name in ("dtype", "fit", "anchor", "pad", "beyond", "transform"):
+                if getattr(self.image, name) == getattr(usual, name):
+                    del node["image"][name]
         return json.dumps({"version": VERSION} | node, indent=2) + "\n"
 
     def check_file(self) -> Path:
@@ -135,6 +184,8 @@ def _from_node(node: dict[str, Any], directory: Path) -> Manifest:
         raise ValueError(f"role must be one of {', '.join(get_args(Role))}")
     if Path(node["file"]).name != node["file"]:
         raise ValueError("file must be a plain file name beside the manifest")
+    if node.get("detector") and Path(node["detector"]).name != node["detector"]:
+        raise ValueError("detector must be a plain file name beside the manifest, or a fetched model's name")
     if node.get("skeleton") and node["skeleton"] not in SKELETONS:
         raise ValueError(f"unknown skeleton {node['skeleton']!r}; known: {', '.join(SKELETONS)}")
     for side in ("inputs", "outputs"):
@@ -159,8 +210,38 @@ def _image_input(node: dict[str, Any]) -> ImageInput:
 def _check_tensors(manifest: Manifest) -> None:
     if manifest.role in ("detector", "estimator") and (manifest.image is None or not manifest.decoder):
         raise ValueError(f"a {manifest.role} needs an image section and a decoder")
-    if manifest.image is not None and manifest.image.tensor not in manifest.inputs:
-        raise ValueError(f"the image tensor {manifest.image.tensor!r} is not among the inputs")
+    if manifest.role == "estimator" and not manifest.skeleton:
+        raise ValueError(f"an estimator needs a skeleton, one of {', '.join(SKELETONS)}")
+    if manifest.image is not None:
+        _check_image(manifest.image, manifest.inputs)
+    for name in manifest.tensors.values():
+        if name not in manifest.outputs:
+            raise ValueError(f"tensor {name!r} is not among the outputs ({', '.join(manifest.outputs)})")
     for state in manifest.state:
         if state.input not in manifest.inputs or state.output not in manifest.outputs:
             raise ValueError(f"state {state.input!r} -> {state.output!r} is not among the tensors")
+
+
+def _check_image(image: ImageInput, inputs: Mapping[str, TensorInfo]) -> None:
+    if image.tensor not in inputs:
+        raise ValueError(f"the image tensor {image.tensor!r} is not among the inputs")
+    wanted: dict[str, tuple[tuple[int, ...], str]]
+    if image.transform:
+        wanted = {image.tensor: ((-1, -1, 3), "uint8"), image.transform: ((2, 3), "float32")}
+    else:
+        size = (image.height, image.width)
+        shape: tuple[int, ...] = (1, *size, 3) if image.layout == "NHWC" else (1, 3, *size)
+        wanted = {image.tensor: (shape, image.dtype)}
+    for name, (expected, dtype) in wanted.items():
+        if name not in inputs:
+            raise ValueError(f"the transform {name!r} is not among the inputs")
+        have = inputs[name]
+        fits = len(have.shape) == len(expected) and all(
+            a == b or -1 in (a, b) for a, b in zip(have.shape, expected, strict=True)
+        )
+        if not fits or have.dtype != dtype:
+            raise ValueError(
+                f"input {name!r} is {have.dtype} {have.shape}, but the image section says {dtype} {expected}"
+            )
+    if extra := inputs.keys() - wanted.keys():
+        raise ValueError(f"inputs that nothing feeds: {', '.join(sorted(extra))}")

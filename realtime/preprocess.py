@@ -6,7 +6,9 @@ Pixel positions count from the centre of the top-left pixel. Network positions a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -56,53 +58,129 @@ class UnitMap:
         return np.concatenate([linear, offset[:, None]], axis=1)
 
 
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a whole frame lies in a network's input, in input pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, spec: ImageInput, frame: Frame) -> Placement:
+        """Stretched over the input, or as large as fits with its aspect kept."""
+        if spec.fit == "stretch":
+            return cls(0, 0, spec.width, spec.height)
+        scale = min(spec.width / frame.width, spec.height / frame.height)
+        width, height = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
+        if spec.anchor == "top-left":
+            return cls(0, 0, width, height)
+        return cls((spec.width - width) // 2, (spec.height - height) // 2, width, height)
+
+    def unit_map(self, spec: ImageInput, frame: Frame) -> UnitMap:
+        """From the input's unit coordinates to the frame's pixels."""
+        sides_px = [frame.width * spec.width / self.width, frame.height * spec.height / self.height]
+        linear = np.diag(sides_px)
+        corner = np.array([self.left / spec.width, self.top / spec.height])
+        return UnitMap(linear.astype(np.float32), (-linear @ corner - 0.5).astype(np.float32))
+
+
 class ImagePreparer:
     """Fills one network's image input from frames; the buffers are made once and reused.
 
-    `prepare` returns the (1, H, W, 3) or (1, 3, H, W) float32 tensor, valid until the next call.
+    `prepare` returns the (1, H, W, 3) or (1, 3, H, W) tensor, valid until the next call.
     """
 
-    def __init__(self, spec: ImageInput, border: int = cv2.BORDER_CONSTANT) -> None:
+    def __init__(self, spec: ImageInput) -> None:
         self._spec = spec
-        self._border = border
+        self._border = cv2.BORDER_REPLICATE if spec.beyond == "rim" else cv2.BORDER_CONSTANT
+        self._pad = (float(spec.pad),) * 3
         shape = (spec.height, spec.width, 3)
         self._pixels = np.empty(shape, np.uint8)
         planar = spec.layout == "NCHW"
-        self._tensor = np.empty((1, 3, *shape[:2]) if planar else (1, *shape), np.float32)
+        self._tensor = np.empty((1, 3, *shape[:2]) if planar else (1, *shape), np.dtype(spec.dtype))
         self._interleaved = self._tensor[0].transpose(1, 2, 0) if planar else self._tensor[0]
 
-    def prepare(self, frame: Frame, unit_map: UnitMap) -> FloatArray:
+    def prepare(self, frame: Frame, unit_map: UnitMap) -> Array:
         """The part of the frame that the map's unit square covers, as the network's input."""
-        spec, border = self._spec, self._border
-        matrix = unit_map.matrix(spec.width, spec.height)
+        size = self._spec.width, self._spec.height
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        cv2.warpAffine(frame.image, matrix, (spec.width, spec.height), self._pixels, flags, borderMode=border)
+        cv2.warpAffine(
+            frame.image, unit_map.matrix(*size), size, self._pixels, flags,
+            borderMode=self._border, borderValue=self._pad,
+        )  # fmt: skip
         self._normalise(self._pixels)
         return self._tensor
 
-    def prepare_whole(self, frame: Frame) -> tuple[FloatArray, UnitMap]:
-        """The whole frame, letterboxed, and the map back to its pixels.
+    def prepare_whole(self, frame: Frame) -> tuple[Array, UnitMap]:
+        """The whole frame, stretched or letterboxed, and the map back to its pixels.
 
         Shrunk by linear interpolation: by area it takes ten times as long, and BlazePose's detector, made
         for the former, finds small people less often.
         """
-        spec = self._spec
-        scale = min(spec.width / frame.width, spec.height / frame.height)
-        width, height = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
-        left, top = (spec.width - width) // 2, (spec.height - height) // 2
-        self._pixels[:] = 0
-        target = self._pixels[top : top + height, left : left + width]
-        target[:] = cv2.resize(frame.image, (width, height), interpolation=cv2.INTER_LINEAR)
+        place = Placement.of(self._spec, frame)
+        self._pixels[:] = self._spec.pad
+        target = self._pixels[place.top : place.top + place.height, place.left : place.left + place.width]
+        target[:] = cv2.resize(frame.image, (place.width, place.height), interpolation=cv2.INTER_LINEAR)
         self._normalise(self._pixels)
-        linear = np.diag([frame.width * spec.width / width, frame.height * spec.height / height])
-        corner = np.array([left / spec.width, top / spec.height])
-        unit_map = UnitMap(linear.astype(np.float32), (-linear @ corner - 0.5).astype(np.float32))
-        return self._tensor, unit_map
+        return self._tensor, place.unit_map(self._spec, frame)
 
     def _normalise(self, pixels: ImageArray) -> None:
         spec = self._spec
         if spec.colour == "RGB":
             cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, pixels)
+        if spec.dtype != "float32":
+            self._interleaved[:] = pixels
+            return
         np.multiply(pixels, np.asarray(spec.scale, np.float32), out=self._interleaved)
         if spec.offset != 0.0:
             self._interleaved += np.asarray(spec.offset, np.float32)
+
+
+class Feeder(Protocol):
+    """Makes what an image network is fed, by input name: a part of a frame, or the whole of it."""
+
+    def crop(self, frame: Frame, unit_map: UnitMap) -> Mapping[str, Array]: ...
+
+    def whole(self, frame: Frame) -> tuple[Mapping[str, Array], UnitMap]: ...
+
+
+class PreparedFeeder:
+    """For networks that take a prepared image. The arrays are valid until the next call."""
+
+    def __init__(self, spec: ImageInput) -> None:
+        self._tensor = spec.tensor
+        self._preparer = ImagePreparer(spec)
+
+    def crop(self, frame: Frame, unit_map: UnitMap) -> Mapping[str, Array]:
+        """The part of the frame that the map's unit square covers."""
+        return {self._tensor: self._preparer.prepare(frame, unit_map)}
+
+    def whole(self, frame: Frame) -> tuple[Mapping[str, Array], UnitMap]:
+        """The whole frame, and the map back to its pixels."""
+        image, unit_map = self._preparer.prepare_whole(frame)
+        return {self._tensor: image}, unit_map
+
+
+class FrameFeeder:
+    """For networks that cut and normalise themselves: the frame as it is, and the map into it."""
+
+    def __init__(self, spec: ImageInput) -> None:
+        self._spec = spec
+
+    def crop(self, frame: Frame, unit_map: UnitMap) -> Mapping[str, Array]:
+        """The frame and where the map's unit square lies in it."""
+        spec = self._spec
+        matrix = unit_map.matrix(spec.width, spec.height).astype(np.float32)
+        return {spec.tensor: np.ascontiguousarray(frame.image), spec.transform: matrix}
+
+    def whole(self, frame: Frame) -> tuple[Mapping[str, Array], UnitMap]:
+        """The frame, where it lies in the input, and the map back to its pixels."""
+        unit_map = Placement.of(self._spec, frame).unit_map(self._spec, frame)
+        return self.crop(frame, unit_map), unit_map
+
+
+def feeder(spec: ImageInput) -> Feeder:
+    """What feeds such an input."""
+    return FrameFeeder(spec) if spec.transform else PreparedFeeder(spec)

@@ -1,24 +1,28 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
 from realtime.cache import ENVIRONMENT_VARIABLE
+from realtime.decode import detector_decoder, estimator_decoder
 from realtime.errors import ManifestError, UsageError
-from realtime.manifest import ImageInput, Manifest, Role, TensorInfo
+from realtime.manifest import ImageInput, Manifest, Role, TensorInfo, load_manifest
 from realtime.models import catalogue
 
-ROLES: dict[str, Role] = {"detector": "detector", "landmark": "estimator"}
+ROLES: dict[str, Role] = {"detector": "detector", "landmark": "estimator", "estimator": "estimator"}
 
 
 def write_set(folder: Path) -> None:
     """A set as fetching leaves it, with files that are no networks."""
     folder.mkdir(parents=True)
     for part, role in ROLES.items():
-        inputs, image = {"x": TensorInfo((1,))}, ImageInput("x", 8, 8)
-        manifest = Manifest(part, role, f"{part}.onnx", "", "", "", inputs, {}, image, "some-decoder")
+        inputs, image = {"x": TensorInfo((1, 8, 8, 3))}, ImageInput("x", 8, 8)
+        manifest = Manifest(
+            part, role, f"{part}.onnx", "", "", "", inputs, {}, image, "some-decoder", "coco-17"
+        )
         (folder / f"{part}.json").write_text(manifest.to_json())
         (folder / manifest.file).write_bytes(b"network")
 
@@ -76,3 +80,55 @@ def test_a_manifest_of_another_role_is_refused(fetches: list[str], tmp_path: Pat
 def test_own_networks_are_not_there_yet() -> None:
     with pytest.raises(UsageError, match="blazepose"):
         catalogue.image_models("own")
+
+
+def own(folder: Path, **changes: str) -> str:
+    """An estimator of the user's own, beside a detector."""
+    write_set(folder)
+    node = json.loads((folder / "landmark.json").read_text()) | changes
+    (folder / "landmark.json").write_text(json.dumps(node))
+    return str(folder / "landmark.json")
+
+
+def test_an_own_estimator_goes_with_blazepose_unless_it_names_another(
+    fetches: list[str], tmp_path: Path
+) -> None:
+    detector, estimator = catalogue.image_models(own(tmp_path / "a"))
+    assert fetches == ["blazepose"]
+    assert estimator.directory == tmp_path / "a"
+    detector, _ = catalogue.image_models(own(tmp_path / "b", detector="detector.json"))
+    assert detector.directory == tmp_path / "b"
+    detector, _ = catalogue.image_models(own(tmp_path / "c", detector="rtmdet-nano"))
+    assert detector.directory == tmp_path / "models" / "rtmdet-nano"
+    assert fetches == ["blazepose", "rtmdet-nano"]
+
+
+def test_a_published_estimator_is_fetched(fetches: list[str], tmp_path: Path) -> None:
+    _, estimator = catalogue.image_models("rtmpose-s")
+    assert estimator.directory == tmp_path / "models" / "rtmpose-s"
+    assert "rtmpose-s" in fetches
+
+
+def test_what_cannot_be_used_is_named(fetches: list[str], tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="there is no detector 'yolo': name a manifest beside it"):
+        catalogue.image_models(own(tmp_path / "a", detector="yolo"))
+    with pytest.raises(
+        ManifestError, match=r"names landmark\.json as its detector, but its role is estimator"
+    ):
+        catalogue.image_models(own(tmp_path / "b", detector="landmark.json"))
+    with pytest.raises(UsageError, match="rtmdet-nano is a person detector: name an estimator"):
+        catalogue.image_models("rtmdet-nano")
+    with pytest.raises(UsageError, match="there is no model 'rtmpose-x': choose blazepose, rtmpose-t"):
+        catalogue.image_models("rtmpose-x")
+    assert fetches == []
+
+
+def test_every_template_is_a_manifest_its_decoder_accepts() -> None:
+    names = catalogue.template_names()
+    assert {*catalogue.PUBLISHED_ESTIMATORS, *catalogue.PUBLISHED_DETECTORS} <= set(names)
+    for name in names:
+        manifest = load_manifest(catalogue.template(name))
+        assert manifest.name == name
+        (detector_decoder if manifest.role == "detector" else estimator_decoder)(manifest)
+    with pytest.raises(UsageError, match="there is no template 'yolox-huge'; known: hrnet-w32"):
+        catalogue.template("yolox-huge")

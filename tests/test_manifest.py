@@ -9,6 +9,12 @@ import pytest
 from realtime.errors import ManifestError, ModelError
 from realtime.manifest import ImageInput, Manifest, StateTensor, TensorInfo, load_manifest, sha256_of
 
+INPUTS = {"rays": {"shape": [1, 6, 8, 3], "dtype": "float32"}}
+IMAGE = {
+    "tensor": "rays", "width": 8, "height": 6, "scale": 0.5, "offset": -1.0, "fit": "stretch", "pad": 114,
+}  # fmt: skip
+DETECTOR = {"role": "detector", "decoder": "some", "image": IMAGE, "inputs": INPUTS, "state": []}
+
 
 def lifter(folder: Path) -> Manifest:
     model = folder / "net.onnx"
@@ -36,9 +42,39 @@ def test_a_manifest_survives_being_written(tmp_path: Path) -> None:
 
 
 def test_image_section_survives(tmp_path: Path) -> None:
-    image = {"tensor": "rays", "width": 224, "height": 224, "scale": 0.5, "offset": -1.0}
-    loaded = load_manifest(written(tmp_path, role="detector", decoder="some", image=image, state=[]))
-    assert loaded.image == ImageInput("rays", 224, 224, scale=0.5, offset=-1.0)
+    loaded = load_manifest(written(tmp_path, **DETECTOR))
+    assert loaded.image == ImageInput("rays", 8, 6, scale=0.5, offset=-1.0, fit="stretch", pad=114)
+    (tmp_path / "again.json").write_text(loaded.to_json())
+    assert load_manifest(tmp_path / "again.json") == loaded
+
+
+def test_what_only_some_models_need_is_not_written(tmp_path: Path) -> None:
+    assert not json.loads(lifter(tmp_path).to_json()).keys() & {"options", "tensors", "detector"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"inputs": {"rays": {"shape": [1, 3, 6, 8], "dtype": "float32"}}}, "image section says float32"),
+        ({"inputs": {"rays": {"shape": [1, 6, 8, 3], "dtype": "uint8"}}}, "image section says float32"),
+        ({"inputs": {**INPUTS, "extra": {"shape": [1], "dtype": "float32"}}}, "nothing feeds: extra"),
+        ({"image": IMAGE | {"fit": "crop"}}, "fit must be one of letterbox, stretch, not 'crop'"),
+        ({"image": IMAGE | {"anchor": "left"}}, "anchor must be one of"),
+        ({"image": IMAGE | {"pad": 300}}, "grey level from 0 to 255, not 300"),
+        ({"image": IMAGE | {"dtype": "uint8"}}, "scale 1, offset 0"),
+        ({"image": IMAGE | {"colour": "GRB"}}, "colour must be one of RGB, BGR"),
+        ({"image": IMAGE | {"transform": "map"}}, "image section says uint8"),
+        ({"tensors": {"boxes": "dets"}}, "'dets' is not among the outputs"),
+        ({"detector": "../detector.json"}, "plain file name"),
+        ({"role": "estimator", "skeleton": ""}, "needs a skeleton, one of h36m-17, coco-17"),
+    ],
+)
+def test_contradictions_about_the_image_are_named(
+    tmp_path: Path, changes: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(ManifestError, match=complaint) as caught:
+        load_manifest(written(tmp_path, **(DETECTOR | changes)))
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.manifest import ImageInput
-from realtime.preprocess import ImagePreparer, UnitMap
+from realtime.preprocess import ImagePreparer, UnitMap, feeder
 from realtime.types import Frame, Region
 
 regions = st.builds(
@@ -71,12 +72,14 @@ def test_colour_order_layout_and_scaling() -> None:
     assert planar.flags.c_contiguous
 
 
-def test_beyond_the_image_the_rim_goes_on_or_is_black() -> None:
+def test_beyond_the_image_the_rim_goes_on_or_is_padding() -> None:
     frame = Frame(np.full((20, 20, 3), 200, np.uint8), 0, 0, 0.0)
     outside = UnitMap.of_region(Region(100, 10, 20, 0))
     spec = ImageInput("image", 8, 8, scale=1.0)
-    assert ImagePreparer(spec).prepare(frame, outside).max() == 0
-    assert ImagePreparer(spec, cv2.BORDER_REPLICATE).prepare(frame, outside).min() == 200
+    assert ImagePreparer(spec).prepare(frame, outside).min() == 200
+    grey = replace(spec, beyond="pad", pad=114)
+    np.testing.assert_array_equal(ImagePreparer(grey).prepare(frame, outside), 114)
+    assert ImagePreparer(replace(spec, beyond="pad")).prepare(frame, outside).max() == 0
 
 
 def test_an_upright_input_takes_the_middle_of_the_region() -> None:
@@ -95,3 +98,45 @@ def test_each_channel_may_have_a_scale_of_its_own() -> None:
     spec = ImageInput("image", 8, 8, scale=(0.01, 0.02, 0.03), offset=(-1.0, 0.0, 1.0))
     tensor, _ = ImagePreparer(spec).prepare_whole(frame)
     np.testing.assert_allclose(tensor[0, 3, 3], (0, 2, 4), atol=1e-5)
+
+
+def test_a_frame_may_be_anchored_at_the_top_left_on_grey() -> None:
+    frame = blob_frame(320, 100, 640, 480)
+    spec = ImageInput("image", 320, 320, scale=1.0, anchor="top-left", pad=114)
+    tensor, unit_map = ImagePreparer(spec).prepare_whole(frame)
+    np.testing.assert_array_equal(tensor[0, 240:], 114)
+    assert tensor[0, :240, :, 1:].max() == 0
+    unit = (centroid(tensor[0, :240, :, 0]) + 0.5) / 320
+    np.testing.assert_allclose(unit_map.to_px(unit.astype(np.float32)), (320, 100), atol=0.7)
+
+
+def test_a_frame_may_be_stretched() -> None:
+    frame = blob_frame(200, 300, 640, 480)
+    spec = ImageInput("image", 100, 300, scale=1.0, fit="stretch", pad=114)
+    tensor, unit_map = ImagePreparer(spec).prepare_whole(frame)
+    corners = unit_map.to_px(np.array([[0, 0], [1, 1]], np.float32))
+    np.testing.assert_allclose(corners, [(-0.5, -0.5), (639.5, 479.5)], atol=1e-3)
+    unit = (centroid(tensor[0, :, :, 0]) + 0.5) / (100, 300)
+    np.testing.assert_allclose(unit_map.to_px(unit.astype(np.float32)), (200, 300), atol=1.0)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint8"])
+def test_pixels_may_be_fed_as_they_are(dtype: Any) -> None:
+    frame = Frame(np.full((8, 8, 3), (10, 20, 250), np.uint8), 0, 0, 0.0)
+    spec = ImageInput("image", 8, 8, dtype=dtype, scale=1.0)
+    tensor, _ = ImagePreparer(spec).prepare_whole(frame)
+    assert tensor.dtype == np.dtype(dtype)
+    np.testing.assert_array_equal(tensor[0, 4, 4], (250, 20, 10))
+
+
+def test_a_network_that_cuts_itself_gets_the_frame_and_the_map() -> None:
+    frame = blob_frame(100, 100)
+    spec = ImageInput("frame", 96, 128, transform="transform")
+    feeds, unit_map = feeder(spec).whole(frame)
+    assert feeds["frame"] is frame.image
+    prepared, expected = feeder(replace(spec, transform="")).whole(frame)
+    assert prepared["frame"].shape == (1, 128, 96, 3)
+    np.testing.assert_array_equal(unit_map.linear, expected.linear)
+    np.testing.assert_array_equal(unit_map.offset, expected.offset)
+    np.testing.assert_allclose(feeds["transform"], unit_map.matrix(96, 128))
+    assert feeds["transform"].dtype == np.float32

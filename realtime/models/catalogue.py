@@ -14,6 +14,9 @@ from realtime.manifest import Manifest, load_manifest
 
 DEFAULT_LIFTER = "causal-tcn"
 BLAZEPOSE = "blazepose"
+PUBLISHED_DETECTORS = ("rtmdet-nano",)
+PUBLISHED_ESTIMATORS = ("rtmpose-t", "rtmpose-s", "rtmpose-m")
+"""What `realtime-export fetch` knows besides BlazePose; `export.zoo` says where each comes from."""
 
 
 def lifter_names() -> tuple[str, ...]:
@@ -35,32 +38,75 @@ def lifter(name: str) -> Manifest:
 
 
 def image_models(name: str) -> tuple[Manifest, Manifest]:
-    """The detector and the 2D net that `--models` means; BlazePose's are fetched if they are not here."""
+    """The detector and the 2D net that `--models` means; published ones are fetched if they are not here.
+
+    name: a published estimator, or the path of an estimator's manifest; the detector is the one it names,
+    else BlazePose's. Raises UsageError, ManifestError, or FetchError.
+    """
     if name == "own":
         raise UsageError(
             "this version ships no image networks of its own yet: use --models blazepose, or a manifest"
         )
     if name == BLAZEPOSE:
-        return _blazepose("detector"), _blazepose("landmark")
-    estimator = load_manifest(Path(name))
+        return _published(BLAZEPOSE, "detector"), _published(BLAZEPOSE, "landmark")
+    if name in PUBLISHED_DETECTORS:
+        raise UsageError(f"{name} is a person detector: name an estimator, such as {PUBLISHED_ESTIMATORS[0]}")
+    if name in PUBLISHED_ESTIMATORS:
+        estimator = _published(name, "estimator")
+    else:
+        path = Path(name)
+        if not path.exists() and path.suffix != ".json":
+            known = ", ".join((BLAZEPOSE, *PUBLISHED_ESTIMATORS))
+            raise UsageError(f"there is no model {name!r}: choose {known}, or the path of a manifest (.json)")
+        estimator = load_manifest(path)
     if estimator.role != "estimator":
         raise ManifestError(f"{name} describes a {estimator.role}, not an estimator (a 2D keypoint net)")
-    return _blazepose("detector"), estimator
+    return _detector_for(estimator), estimator
+
+
+def _detector_for(estimator: Manifest) -> Manifest:
+    named = estimator.detector or BLAZEPOSE
+    if named.endswith(".json"):
+        detector = load_manifest(estimator.directory / named)
+    elif named in (BLAZEPOSE, *PUBLISHED_DETECTORS):
+        detector = _published(named, "detector")
+    else:
+        known = ", ".join((BLAZEPOSE, *PUBLISHED_DETECTORS))
+        raise ManifestError(
+            f"{estimator.name}: there is no detector {named!r}: name a manifest beside it (.json), or {known}"
+        )
+    if detector.role != "detector":
+        raise ManifestError(
+            f"{estimator.name} names {named} as its detector, but its role is {detector.role}"
+        )
+    return detector
+
+
+def template_names() -> tuple[str, ...]:
+    """The templates for manifests of the user's own models."""
+    return tuple(sorted(p.stem for p in (_shipped() / "templates").glob("*.json")))
+
+
+def template(name: str) -> Path:
+    """A manifest to be filled in for a model of one's own. Raises UsageError for an unknown name."""
+    if name not in template_names():
+        raise UsageError(f"there is no template {name!r}; known: {', '.join(template_names())}")
+    return _shipped() / "templates" / f"{name}.json"
 
 
 def _shipped() -> Path:
     return Path(str(resources.files("realtime.models")))
 
 
-def _blazepose(part: str) -> Manifest:
-    path = model_dir(BLAZEPOSE) / f"{part}.json"
+def _published(name: str, part: str) -> Manifest:
+    path = model_dir(name) / f"{part}.json"
     try:
         manifest = load_manifest(path)
         if manifest.path.is_file():
             return manifest
     except ManifestError:
         pass  # absent or damaged: fetching puts both right
-    _fetch(BLAZEPOSE)
+    _fetch(name)
     return load_manifest(path)
 
 

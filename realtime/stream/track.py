@@ -5,47 +5,84 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from realtime.decode import detector_decoder, estimator_decoder, iou
+from realtime.decode import Around, detector_decoder, estimator_decoder, iou, square_around
 from realtime.engines.base import Engine
+from realtime.errors import ManifestError
 from realtime.manifest import Manifest
-from realtime.preprocess import ImagePreparer, UnitMap
-from realtime.types import Array, Boxes, FloatArray, Frame, Keypoints2D, Region
+from realtime.preprocess import UnitMap, feeder
+from realtime.types import Boxes, FloatArray, Frame, Keypoints2D, Region
 
 
 class Detector:
-    """A person detector: manifest, engine, and the code that feeds and reads it."""
+    """A person detector: manifest, engine, and the code that feeds and reads it.
+
+    Raises ManifestError when the manifest does not fit the engine's network.
+    """
 
     def __init__(self, manifest: Manifest, engine: Engine) -> None:
         assert manifest.image is not None
-        self._tensor = manifest.image.tensor
+        _check_fits(manifest, engine)
         self._engine = engine
-        self._preparer = ImagePreparer(manifest.image)
+        self._feeder = feeder(manifest.image)
         self._decoder = detector_decoder(manifest)
 
-    def detect(self, frame: Frame) -> Boxes:
-        """People in a frame, best first."""
-        image, unit_map = self._preparer.prepare_whole(frame)
-        return self._decoder.boxes(self._engine.infer({self._tensor: image}), unit_map)
+    def detect(self, frame: Frame, around: Around = square_around) -> Boxes:
+        """People in a frame, best first. around: makes regions where the net gives boxes alone."""
+        feeds, unit_map = self._feeder.whole(frame)
+        return self._decoder.boxes(self._engine.infer(feeds), unit_map, around)
 
 
 class Estimator:
-    """A 2D keypoint net: manifest, engine, and the code that feeds and reads it."""
+    """A 2D keypoint net: manifest, engine, and the code that feeds and reads it.
+
+    Raises ManifestError when the manifest does not fit the engine's network.
+    """
 
     def __init__(self, manifest: Manifest, engine: Engine) -> None:
         assert manifest.image is not None
-        self._tensor = manifest.image.tensor
+        _check_fits(manifest, engine)
         self._engine = engine
-        self._aspect = manifest.image.width / manifest.image.height
-        self._preparer = ImagePreparer(manifest.image, cv2.BORDER_REPLICATE)
+        self._aspect = manifest.image.aspect
+        self._feeder = feeder(manifest.image)
         self._decoder = estimator_decoder(manifest)
+
+    def around(self, box_px: FloatArray) -> Region:
+        """The region to look at for a person whose box is all that is known."""
+        return self._decoder.around(box_px)
 
     def estimate(self, frame: Frame, region: Region) -> tuple[Keypoints2D, Region]:
         """The joints of the person in a region, and the region to look at in the next frame."""
-        image: Array = self._preparer.prepare(frame, UnitMap.of_region(region, self._aspect))
-        return self._decoder.keypoints(self._engine.infer({self._tensor: image}), region)
+        feeds = self._feeder.crop(frame, UnitMap.of_region(region, self._aspect))
+        return self._decoder.keypoints(self._engine.infer(feeds), region)
+
+
+def _check_fits(manifest: Manifest, engine: Engine) -> None:
+    """Raise ManifestError where the manifest names tensors, shapes or types the network does not have."""
+    for side, stated, specs in (
+        ("input", manifest.inputs, engine.inputs),
+        ("output", manifest.outputs, engine.outputs),
+    ):
+        for name, info in stated.items():
+            if name not in specs:
+                raise ManifestError(
+                    f"{manifest.name}: the network has no {side} {name!r}, only {', '.join(specs)}: "
+                    "mend its manifest"
+                )
+            spec = specs[name]
+            fits = len(spec.shape) == len(info.shape) and all(
+                b is None or a in (-1, b) for a, b in zip(info.shape, spec.shape, strict=True)
+            )
+            if not fits or (side == "input" and spec.dtype != info.dtype):
+                raise ManifestError(
+                    f"{manifest.name}: {side} {name!r} is {spec} in the network, not {info.dtype} "
+                    f"{info.shape}: mend its manifest"
+                )
+    if missing := engine.inputs.keys() - manifest.inputs.keys():
+        raise ManifestError(
+            f"{manifest.name}: nothing feeds the network's input {', '.join(sorted(missing))}"
+        )
 
 
 @dataclass(slots=True)
@@ -95,7 +132,7 @@ class Tracker:
         self._frames_since_search += 1
         if self._search_is_due(lost_one):
             self._frames_since_search = 0
-            boxes = self._detector.detect(frame)
+            boxes = self._detector.detect(frame, self._estimator.around)
             lap("detect")
             self._take_in(boxes, frame)
             lap("estimate")

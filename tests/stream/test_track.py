@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from realtime.decode import Around
 from realtime.stream.track import Tracker
-from realtime.types import Boxes, Frame, Keypoints2D, Region
+from realtime.types import Boxes, FloatArray, Frame, Keypoints2D, Region
 from tests.fakes import frame as small_frame
 
 Place = tuple[float, float]
@@ -21,7 +22,10 @@ class World:
         self._people = people
         self.detections = 0
 
-    def detect(self, frame: Frame) -> Boxes:
+    def around(self, box_px: FloatArray) -> Region:
+        raise AssertionError("this detector gives regions")
+
+    def detect(self, frame: Frame, around: Around) -> Boxes:
         self.detections += 1
         places = self._people(frame.index)
         regions = tuple(Region(x, y, 100, 0.0) for x, y in places)
@@ -119,3 +123,31 @@ def test_two_regions_on_one_person_become_one() -> None:
         track.region = Region(200, 200, 100, 0.0)
     tracks, _ = tracker.update(small_frame(5, 640, 480), lambda stage: None)
     assert len(tracks) == 1
+
+
+class BoxWorld(World):
+    """A detector that gives boxes alone: the estimator says where to look."""
+
+    def __init__(self, people: Callable[[int], list[Place]]) -> None:
+        super().__init__(people)
+        self.looked_at: list[Region] = []
+
+    def around(self, box_px: FloatArray) -> Region:
+        x, y = (float(v) for v in (box_px[:2] + box_px[2:]) / 2)
+        return Region(x, y, 77.0, 0.0)
+
+    def detect(self, frame: Frame, around: Around) -> Boxes:
+        boxes = super().detect(frame, around)
+        return Boxes(boxes.xyxy_px, boxes.score, tuple(around(box) for box in boxes.xyxy_px))
+
+    def estimate(self, frame: Frame, region: Region) -> tuple[Keypoints2D, Region]:
+        self.looked_at.append(region)
+        return super().estimate(frame, region)
+
+
+def test_the_estimator_says_where_to_look_for_a_box() -> None:
+    world = BoxWorld(lambda n: [(100, 200)])
+    tracker = Tracker(world, world)  # type: ignore[arg-type]
+    for n in range(2):
+        tracker.update(small_frame(n, 640, 480), lambda stage: None)
+    assert world.looked_at == [Region(100, 200, 77.0, 0.0), Region(100, 200, 100, 0.0)]

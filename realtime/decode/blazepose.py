@@ -1,0 +1,108 @@
+"""BlazePose: a detector whose keypoints give turned regions, and a landmark net that gives the next one."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from realtime.decode.geometry import sigmoid, upright_region, weighted_nms
+from realtime.decode.reading import Around, Outputs, square_around
+from realtime.preprocess import UnitMap
+from realtime.types import Boxes, FloatArray, Keypoints2D, Region
+
+_REGION_SCALE = 2.5
+"""Twice the hip-to-rim distance of BlazePose's body circle, and a quarter more for margin."""
+
+
+class BlazePoseDetector:
+    """The BlazePose person detector: 2,254 fixed anchors, a box and four keypoints each.
+
+    Outputs `boxes` (1, 2254, 12) and `scores` (1, 2254, 1). Keypoint 0 is the middle of the hips and
+    keypoint 1 lies on the circle round the whole body; they give the region.
+    Source: Bazarevsky et al., BlazePose (2020), section 2.2, and the model's published options.
+    """
+
+    _LAYERS = ((28, 2), (14, 2), (7, 6))
+    _SIZE = 224.0
+
+    def __init__(self, min_score: float = 0.5, min_iou: float = 0.3) -> None:
+        self._min_score = min_score
+        self._min_logit = math.log(min_score / (1 - min_score))
+        self._min_iou = min_iou
+        self._anchors = np.concatenate([self._grid(n, repeats) for n, repeats in self._LAYERS])
+
+    @staticmethod
+    def _grid(cells: int, repeats: int) -> FloatArray:
+        centres = (np.arange(cells, dtype=np.float32) + 0.5) / cells
+        y, x = np.meshgrid(centres, centres, indexing="ij")
+        return np.repeat(np.stack([x.ravel(), y.ravel()], axis=1), repeats, axis=0)
+
+    def boxes(self, outputs: Outputs, unit_map: UnitMap, around: Around = square_around) -> Boxes:
+        """People in the image, best first. The regions come from the keypoints: the box is the face's."""
+        logits = outputs["scores"].reshape(-1)
+        chosen = np.flatnonzero(logits >= self._min_logit)
+        raw = np.asarray(outputs["boxes"].reshape(-1, 12)[chosen] / self._SIZE, np.float32)
+        anchors = self._anchors[chosen]
+        points = raw.reshape(-1, 6, 2).copy()
+        half = points[:, 1] / 2
+        points += anchors[:, None]
+        points[:, 1] = points[:, 0] + half
+        points[:, 0] -= half
+        kept, score = weighted_nms(points.reshape(-1, 12), sigmoid(logits[chosen]), self._min_iou)
+        points_px = unit_map.to_px(kept.reshape(-1, 6, 2))
+        regions = tuple(upright_region(p[2], p[3], _REGION_SCALE) for p in points_px)
+        return Boxes(points_px[:, :2].reshape(-1, 4), score, regions)
+
+
+class BlazePoseLandmark:
+    """The BlazePose landmark net: 33 joints and two that place the next region.
+
+    Outputs `landmarks` (1, 195): 39 times x, y, z in input pixels, visibility and presence logits;
+    `presence` (1, 1), a probability; `heatmap` (1, 64, 64, 39), logits that refine x and y.
+    Source: Bazarevsky et al., BlazePose (2020), sections 2.3 and 2.4, and the published model card.
+    """
+
+    _SIZE = 256.0
+    _JOINTS = 33
+    _WINDOW = 7
+    _MIN_HEAT = 0.5
+
+    def __init__(self) -> None:
+        reach = self._WINDOW // 2
+        y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+        self._offsets = np.stack([x.ravel(), y.ravel()], axis=1)
+
+    def around(self, box_px: FloatArray) -> Region:
+        """The square round a box."""
+        return square_around(box_px)
+
+    def keypoints(self, outputs: Outputs, region: Region) -> tuple[Keypoints2D, Region]:
+        """The 33 joints in image pixels, and the region for the next frame."""
+        table = outputs["landmarks"].reshape(-1, 5)
+        unit = self._refine(np.asarray(table[:, :2] / self._SIZE, np.float32), outputs["heatmap"][0])
+        unit_map = UnitMap.of_region(region)
+        points_px = unit_map.to_px(unit)
+        score = sigmoid(table[:, 3:5].min(axis=1))[: self._JOINTS]
+        depth_px = table[: self._JOINTS, 2] * np.float32(unit_map.scale_px / self._SIZE)
+        keypoints = Keypoints2D(
+            points_px[: self._JOINTS], score, depth_px, float(outputs["presence"].reshape(()))
+        )
+        centre, rim = points_px[self._JOINTS], points_px[self._JOINTS + 1]
+        return keypoints, upright_region(centre, rim, _REGION_SCALE)
+
+    def _refine(self, unit: FloatArray, heatmap: FloatArray) -> FloatArray:
+        """Move each joint to the centroid of the heat round it, where there is enough of it."""
+        height, width, joints = heatmap.shape
+        size = np.array([width, height])
+        cells = (unit * size).astype(np.int64)[:, None, :] + self._offsets
+        inside = ((cells >= 0) & (cells < size)).all(axis=2)
+        inside &= ((cells[:, self._WINDOW**2 // 2] >= 0) & (cells[:, self._WINDOW**2 // 2] < size)).all(
+            axis=1, keepdims=True
+        )
+        safe = np.clip(cells, 0, size - 1)
+        heat = sigmoid(heatmap[safe[..., 1], safe[..., 0], np.arange(joints)[:, None]]) * inside
+        total = heat.sum(axis=1, keepdims=True)
+        centroid = (heat[..., None] * cells).sum(axis=1) / np.maximum(total, 1e-9) / size
+        sure = heat.max(axis=1, keepdims=True) >= self._MIN_HEAT
+        return np.where(sure, centroid, unit).astype(np.float32)

@@ -5,30 +5,72 @@ from __future__ import annotations
 import collections
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from export.onnx_info import weights_in
-from realtime.errors import ModelError, UsageError
+from realtime.engines.cuda import open_cuda
+from realtime.engines.library import Kind, installed, load_library, why_not
+from realtime.engines.store import PORTABLE, SUFFIX, PlanKey, read_header
+from realtime.errors import EngineError, ModelError, UsageError
 from realtime.manifest import Manifest, load_manifest, sha256_of
 
 Row = tuple[str, str]
 
 
 def describe(path: Path) -> list[Row]:
-    """Label and value for everything worth knowing of an ONNX file, or of a manifest and its ONNX file.
+    """Labels and values: what is worth knowing of an ONNX file, a manifest with its ONNX file, or an engine.
 
     A manifest beside an ONNX file is read too. Raises ManifestError or UsageError when the file named is
-    not what its name says.
+    not what its name says, EngineError for an engine that is damaged.
     """
     if path.suffix == ".json":
         manifest = load_manifest(path)
         network = list(_network(manifest.path)) if manifest.path.is_file() else [("file", "missing")]
         return [*network, *_manifest(manifest)]
+    if path.suffix == SUFFIX:
+        return list(_engine(path))
     beside = path.with_suffix(".json")
     return [*_network(path), *(_manifest(load_manifest(beside)) if beside.is_file() else ())]
+
+
+def _engine(path: Path) -> Iterator[Row]:
+    header = read_header(path)
+    key = header.key
+    yield "file", f"{path} ({path.stat().st_size:,} bytes)"
+    yield "engine", f"{key.kind} {key.library}, {key.precision}, {header.plan_bytes:,} bytes"
+    yield "for", "any GPU that the library knows" if key.device == PORTABLE else key.device
+    yield "model", f"SHA-256 {key.model_sha256}"
+    yield "shapes", key.shapes
+    if key.options:
+        yield "options", key.options
+    yield "built", f"{header.built} by {header.tool}"
+    yield "sha256", f"{header.plan_sha256} (the engine alone)"
+    reason = _why_not_here(key)
+    yield "runs here", f"no: {reason}" if reason else "yes"
+
+
+def _why_not_here(key: PlanKey) -> str:
+    """Why this machine cannot run a plan; empty if it can."""
+    kind = next((k for k in get_args(Kind) if k == key.kind), None)
+    if kind is None:
+        return f"{key.kind} is not an engine of this program"
+    if not installed(kind):
+        return f"{kind} is not installed: pip install {kind}"
+    try:
+        version = load_library(kind).version
+        if version != key.library:
+            return f"it was built by {kind} {key.library}, and {version} is installed: build it again"
+        if reason := why_not(kind):
+            return reason
+        cuda = open_cuda()
+    except EngineError as error:
+        return str(error)
+    device = str(cuda.device)
+    cuda.close()
+    return "" if key.device in (PORTABLE, device) else f"it was built for {key.device}, and here is {device}"
 
 
 def _network(path: Path) -> Iterator[Row]:

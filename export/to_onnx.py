@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import onnx
 import torch
 from torch import Tensor, nn
 
+from export.slim import slim
 from realtime.engines.base import Engine
 from realtime.errors import ModelError
 from realtime.lift import POSE, RAYS, ROOT_DEPTH, ROOT_DEPTH_SIGMA, SCORE
@@ -105,6 +107,9 @@ def export_step(net: StepNet, folder: Path, provenance: Provenance) -> Manifest:
                 opset_version=OPSET,
                 dynamo=False,
             )
+        model = slim(onnx.load(path))
+        onnx.checker.check_model(model, full_check=True)
+        path.write_bytes(model.SerializeToString(deterministic=True))
         manifest = Manifest(
             name=net.name,
             role="lifter",

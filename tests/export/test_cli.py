@@ -100,8 +100,9 @@ def test_info_of_any_onnx_file(adder: Path) -> None:
     assert "licence" not in told
 
 
-@pytest.mark.parametrize("command", [(), ("list",), ("fetch",), ("info",)])
-def test_help_shows_examples(command: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("name", ["", "list", "fetch", "info", "build", "verify", "onnx", "manifest"])
+def test_help_shows_examples(name: str) -> None:
+    command = (name,) if name else ()
     result = invoke(*command, "--help")
     assert result.exit_code == 0
     assert f"realtime-export {' '.join(command)}" in result.stdout[result.stdout.index("Example") :]

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from export.lock import only_one
+from realtime.engines.lock import only_one
 from realtime.errors import RecordError, UsageError
 
 Header = Mapping[str, Any]

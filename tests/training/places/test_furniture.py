@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.training.render.test_solids import check_normals
+from tests.training.places.test_solids import check_normals
 from training.places import cupboards, furniture, ornaments, streets
 from training.places.arrange import Footprint, hidden
 from training.places.site import Maker

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.types import Array
-from tests.training.render.test_solids import check_normals
+from tests.training.places.test_solids import check_normals
 from training.places.arrange import hidden
 from training.places.place import KINDS, Place, draw_place, sample_place
 

@@ -1,0 +1,124 @@
+"""One model through everything that can run it here, on the same inputs, against its FP32 ONNX file."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+
+from export.parity import Parity, compare
+from export.probes import Answer, Probe, probe_for
+from export.variants import cached_variant, load_network
+from realtime.engines.library import Kind, installed, why_not
+from realtime.engines.open import Choice, open_engine
+from realtime.errors import ModelError
+from realtime.manifest import Manifest
+from realtime.types import Array
+
+if TYPE_CHECKING:
+    from export.nets.causal_tcn import CausalTcn
+
+IMAGES, FRAMES = 24, 100
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What came of one way to run a model. parity: None where it cannot run, and `why`."""
+
+    way: str
+    parity: Parity | None
+    why: str = ""
+
+
+class TorchSteps:
+    """A step net in the place of an engine."""
+
+    def __init__(self, net: CausalTcn) -> None:
+        from export.to_onnx import describe_step
+
+        self._net = net
+        self._inputs, self._outputs, _ = describe_step(net)
+
+    def infer(self, feeds: Mapping[str, Array]) -> Mapping[str, Array]:
+        """Run once."""
+        import torch
+
+        with torch.no_grad():
+            given = self._net.forward_step(*(torch.from_numpy(np.array(feeds[n])) for n in self._inputs))
+        return {name: tensor.numpy() for name, tensor in zip(self._outputs, given, strict=True)}
+
+
+def load_checkpoint(path: Path) -> CausalTcn:
+    """The net whose averaged weights a training run keeps in `checkpoint.npz`.
+
+    Raises ModelError when the file is none of that, or PyTorch is absent.
+    """
+    try:
+        import torch
+
+        from export.nets.causal_tcn import CausalTcn
+    except ImportError as error:
+        raise ModelError(f"PyTorch is needed for {path}: pip install 'realtime-pose3d[export]'") from error
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            weights = {
+                name.removeprefix("averaged/"): torch.from_numpy(archive[name])
+                for name in archive.files
+                if name.startswith("averaged/")
+            }
+        net = CausalTcn(width=int(weights["blocks.0.norm.weight"].shape[0]))
+        net.load_state_dict(weights)
+    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path} is no checkpoint of the causal lifter: name a checkpoint.npz") from error
+    return net.eval()
+
+
+def verify(manifest: Manifest, checkpoint: Path | None = None) -> Iterator[Finding]:
+    """Each way to run a model, and how far its answers are from those of ONNX Runtime in FP32.
+
+    checkpoint: the torch weights it was exported from. Raises ModelError or EngineError when the model
+    itself does not load.
+    """
+    load_network(manifest.check_file())
+    probe = probe_for(manifest, FRAMES if manifest.role == "lifter" else IMAGES)
+    reference = _answer(probe, manifest, "onnxruntime")
+    if checkpoint is not None:
+        yield Finding("torch", compare(probe.ask(_torch_of(manifest, checkpoint)), reference))
+    elif manifest.role == "lifter":
+        yield Finding("torch", None, "name its torch weights with --checkpoint checkpoint.npz")
+    forms = {"fp32": manifest, "fp16": cached_variant(manifest, "fp16")}
+    for precision, form in forms.items():
+        if form is None:
+            continue
+        for backend in _ways():
+            if (backend, precision) == ("onnxruntime", "fp32"):
+                continue
+            reason = _why_not(backend)
+            parity = None if reason else compare(_answer(probe, form, backend), reference)
+            yield Finding(f"{backend} {precision}", parity, reason)
+
+
+def _torch_of(manifest: Manifest, checkpoint: Path) -> TorchSteps:
+    """The torch net of a checkpoint, if a model can have been exported from it."""
+    net = load_checkpoint(checkpoint)
+    if [s.shape for s in manifest.state] != [tuple(shape) for shape in net.state_shapes]:
+        raise ModelError(f"{checkpoint} is of another net than {manifest.path}: name the one it was made of")
+    return TorchSteps(net)
+
+
+def _ways() -> tuple[Choice, ...]:
+    return ("onnxruntime", "openvino", *(kind for kind in get_args(Kind) if installed(kind)))
+
+
+def _why_not(backend: Choice) -> str:
+    return why_not(backend) if backend in ("tensorrt", "tensorrt-rtx") else ""
+
+
+def _answer(probe: Probe, manifest: Manifest, backend: Choice) -> Answer:
+    with closing(open_engine(manifest.check_file(), backend, 2, manifest.role)) as engine:
+        return probe.ask(engine)

@@ -37,6 +37,13 @@ def run(command: click.Command) -> NoReturn:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except ModuleNotFoundError as error:
+        log.debug("the traceback", exc_info=True)
+        _say(
+            f"this command needs {error.name}, which is not installed: pip install {error.name}, "
+            "or this project with its dev extra"
+        )
+        sys.exit(1)
     except Exception as error:
         log.debug("the traceback", exc_info=True)
         _say(

@@ -13,7 +13,6 @@ from realtime.engines.open import choose
 from realtime.models import catalogue
 from training.commands.rendering import frame_bar, rendering_options
 from training.dataset.resumable import data_hashes
-from training.records.shards import RecordSettings, ShardFactory, missing_shards, write_records
 
 _EXAMPLES = """
 \b
@@ -48,8 +47,9 @@ def records(
     Written in shards, records-00000.npz and on. The same options give the same files, byte for byte, however
     many processes work and however often they are stopped; more --frames extend a folder.
     """
-    # A studio takes a while to import, which --help should not cost.
+    # A studio takes a while to import, and packages that only rendering needs.
     from training.records.observe import LiveNets
+    from training.records.shards import RecordSettings, ShardFactory, missing_shards, write_records
     from training.render.clip import DRAWING, ClipSettings, StudioFactory
 
     settings = ClipSettings(

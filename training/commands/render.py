@@ -50,7 +50,7 @@ def render(
     The same options give the same files, byte for byte, however many processes render and however often they
     are stopped; more --clips extend a folder. MP4 files need PyAV (pip install av).
     """
-    # A studio takes a while to import, which --help should not cost.
+    # A studio takes a while to import, and packages that only rendering needs.
     from training.render.clip import DRAWING, ClipSettings, StudioFactory
 
     settings = ClipSettings(

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from export.wheel import Progress, redact
 from realtime.errors import FetchError, UsageError
+from realtime.manifest import sha256_of
 
 _TIMEOUT_S = 30.0
 _CHUNK = 1 << 16
@@ -129,17 +130,12 @@ def read_onnx(archive: Archive, path: Path, sha256: str | None = None) -> bytes:
         raise FetchError(f"{path} has more than the {archive.max_bytes} bytes expected: it is another file")
     found = hashlib.sha256(content).hexdigest()
     wanted = (sha256 or archive.sha256).lower()
-    if wanted and wanted != found and not (sha256 and wanted == _sha256_of_file(path)):
+    if wanted and wanted != found and not (sha256 and wanted == sha256_of(path)):
         raise FetchError(
             f"the ONNX file in {path.name} is another one: its SHA-256 is {found}, not {wanted}; if you "
             f"trust it, run again with --sha256 {found}"
         )
     return content
-
-
-def _sha256_of_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _member(archive: Archive, path: Path) -> bytes:

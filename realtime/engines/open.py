@@ -39,8 +39,20 @@ class Opened:
 
 def available(role: Role = "estimator") -> tuple[Backend, ...]:
     """The back ends that can run on this machine, the fastest for such a net first."""
-    on_gpu = tuple(kind for kind in _ON_GPU if installed(kind) and not why_not(kind))
-    return on_gpu + tuple(b for b in _ON_CPU[role] if importlib.util.find_spec(b) is not None)
+    return _available(role, _reasons())
+
+
+def _reasons() -> Mapping[Kind, str]:
+    """Why each TensorRT that is installed does not run here; empty for one that does."""
+    return {kind: why_not(kind) for kind in _ON_GPU if installed(kind)}
+
+
+def _available(role: Role, reasons: Mapping[Kind, str]) -> tuple[Backend, ...]:
+    on_gpu = tuple(kind for kind, reason in reasons.items() if not reason)
+    present: tuple[Backend, ...] = on_gpu + tuple(
+        b for b in _ON_CPU[role] if importlib.util.find_spec(b) is not None
+    )
+    return present
 
 
 def choose(choice: Choice = "auto", role: Role = "estimator") -> Backend:
@@ -48,10 +60,7 @@ def choose(choice: Choice = "auto", role: Role = "estimator") -> Backend:
     if choice not in get_args(Choice):
         raise UsageError(f"unknown engine {choice!r}; known: {', '.join(get_args(Choice))}")
     if choice == "auto":
-        present = available(role)
-        if not present:
-            raise EngineUnavailableError("no inference library is installed: pip install openvino")
-        return present[0]
+        return _first(available(role))
     if choice in _ON_GPU:
         reason = why_not(choice) if installed(choice) else f"{choice} is not installed: pip install {choice}"
         if reason:
@@ -59,6 +68,12 @@ def choose(choice: Choice = "auto", role: Role = "estimator") -> Backend:
     elif importlib.util.find_spec(choice) is None:
         raise EngineUnavailableError(f"{choice} is not installed: pip install {choice}, or use --engine auto")
     return choice
+
+
+def _first(present: tuple[Backend, ...]) -> Backend:
+    if not present:
+        raise EngineUnavailableError("no inference library is installed: pip install openvino")
+    return present[0]
 
 
 def open_reported(
@@ -71,9 +86,11 @@ def open_reported(
     """
     if choice != "auto":
         return Opened(_open(choose(choice, role), model, threads, state))
-    lost = [reason for kind in _ON_GPU if installed(kind) and (reason := why_not(kind))]
-    first = choose("auto", role)
-    for backend in available(role):
+    reasons = _reasons()
+    present = _available(role, reasons)
+    first = _first(present)
+    lost = [reason for reason in reasons.values() if reason]
+    for backend in present:
         try:
             engine = _open(backend, model, threads, state)
         except EngineError as error:

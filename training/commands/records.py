@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict
-from pathlib import Path
 
 import click
 
 from realtime.engines.open import choose
 from realtime.models import catalogue
-from training.commands.rendering import frame_bar, rendering_options
-from training.dataset.resumable import data_hashes
+from training.commands.rendering import Rendering, frame_bar, rendering_options
 
 _EXAMPLES = """
 \b
@@ -30,42 +27,26 @@ Examples:
     required=True,
     help="Pictures to render at least; each gives a record for each person in it.",
 )
-def records(
-    makehuman: Path,
-    motion: tuple[Path, ...],
-    out: Path,
-    seed: int,
-    frames_per_clip: int,
-    long_side: tuple[int, int],
-    part: str,
-    processes: int,
-    oversampling: int,
-    frames: int,
-) -> None:
+def records(rendering: Rendering, frames: int) -> None:
     """Render people and keep what the live pipeline's 2D nets say of them, without keeping the pictures.
 
     Written in shards, records-00000.npz and on. The same options give the same files, byte for byte, however
     many processes work and however often they are stopped; more --frames extend a folder.
     """
-    # A studio takes a while to import, and packages that only rendering needs.
+    studio, description = rendering.studio()
+    # These too need packages that only rendering needs.
     from training.records.observe import LiveNets
     from training.records.shards import RecordSettings, ShardFactory, missing_shards, write_records
-    from training.render.clip import DRAWING, ClipSettings, StudioFactory
 
-    settings = ClipSettings(
-        frames=frames_per_clip, long_side_px=long_side, part=part, oversampling=oversampling
-    )
     nets = {net.name: net.sha256 for net in catalogue.image_models(catalogue.BLAZEPOSE)}
-    description = {
-        **data_hashes(makehuman, motion), "clip": asdict(settings), "drawing": DRAWING,
-        "nets": nets, "engine": choose(),
-    }  # fmt: skip
-    shard_frames = RecordSettings(1, seed).clips_a_shard * frames_per_clip
+    description |= {"nets": nets, "engine": choose()}
+    seed, out = rendering.seed, rendering.out
+    shard_frames = RecordSettings(1, seed).clips_a_shard * rendering.frames_per_clip
     wanted = RecordSettings(math.ceil(frames / shard_frames), seed)
-    factory = ShardFactory(StudioFactory(makehuman, motion, settings), LiveNets, out, wanted)
+    factory = ShardFactory(studio, LiveNets, out, wanted)
     started_ns = time.perf_counter_ns()
     with frame_bar(missing_shards(out, wanted) * shard_frames) as done:
-        run = write_records(factory, description, processes, done)
+        run = write_records(factory, description, rendering.processes, done)
     seconds = (time.perf_counter_ns() - started_ns) / 1e9
     if run.frames:
         busy_ns = max(run.render_ns + run.nets_ns, 1)

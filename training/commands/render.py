@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
-from pathlib import Path
 
 import click
 
-from training.commands.rendering import frame_bar, rendering_options
+from training.commands.rendering import Rendering, frame_bar, rendering_options
 from training.dataset.dataset import DatasetSettings, clips_left, write_dataset
 from training.dataset.media import Form
-from training.dataset.resumable import data_hashes
 
 _EXAMPLES = """
 \b
@@ -32,36 +29,17 @@ Examples:
     show_default=True,
     help="An MP4 a clip, or a folder of JPEG frames.",
 )
-def render(
-    makehuman: Path,
-    motion: tuple[Path, ...],
-    out: Path,
-    seed: int,
-    frames_per_clip: int,
-    long_side: tuple[int, int],
-    part: str,
-    processes: int,
-    oversampling: int,
-    clips: int,
-    form: Form,
-) -> None:
+def render(rendering: Rendering, clips: int, form: Form) -> None:
     """Render clips of moving people, with their joints in metres and pixels.
 
     The same options give the same files, byte for byte, however many processes render and however often they
     are stopped; more --clips extend a folder. MP4 files need PyAV (pip install av).
     """
-    # A studio takes a while to import, and packages that only rendering needs.
-    from training.render.clip import DRAWING, ClipSettings, StudioFactory
-
-    settings = ClipSettings(
-        frames=frames_per_clip, long_side_px=long_side, part=part, oversampling=oversampling
-    )
-    wanted = DatasetSettings(clips, seed, form)
-    description = {**data_hashes(makehuman, motion), "clip": asdict(settings), "drawing": DRAWING}
+    factory, description = rendering.studio()
+    wanted, out = DatasetSettings(clips, rendering.seed, form), rendering.out
     started_ns = time.perf_counter_ns()
-    with frame_bar(clips_left(out, wanted) * frames_per_clip) as done:
-        factory = StudioFactory(makehuman, motion, settings)
-        written = write_dataset(out, factory, wanted, description, processes, done)
+    with frame_bar(clips_left(out, wanted) * rendering.frames_per_clip) as done:
+        written = write_dataset(out, factory, wanted, description, rendering.processes, done)
     seconds = (time.perf_counter_ns() - started_ns) / 1e9
     if not written.frames:
         click.echo(f"{out} holds all {clips} clips already")

@@ -158,6 +158,13 @@ def _missing(out: Path, clips: int, form: Media) -> list[int]:
     return missing
 
 
+def images_of(clip: Clip, truths: list[FrameAnnotation]) -> Iterator[ImageArray]:
+    """The images of a clip as they are rendered; the truth of each is added to `truths`."""
+    for image, truth in clip.render():
+        truths.append(truth)
+        yield image
+
+
 def clips_left(out: Path, settings: DatasetSettings) -> int:
     """How many clips are still to be rendered."""
     form = media(settings.form)
@@ -202,14 +209,8 @@ class _ClipWriter:
         clip = self._maker.clip(self._seed, number)
         size = clip.intrinsics.width, clip.intrinsics.height
         truths: list[FrameAnnotation] = []
-
-        def images() -> Iterator[ImageArray]:
-            for image, truth in clip.render():
-                truths.append(truth)
-                yield image
-
         with whole(_media_path(self._out, number, self._form)) as part:
-            self._form.write(part, images(), size, clip.fps)
+            self._form.write(part, images_of(clip, truths), size, clip.fps)
         with whole(_truth_path(self._out, number)) as part:
             clip.annotation(truths).save(part)
         yield len(truths), *size

@@ -14,6 +14,7 @@ from typing import Any
 
 from realtime.engines.lock import only_one
 from realtime.errors import RecordError, UsageError
+from realtime.manifest import sha256_of
 
 Header = Mapping[str, Any]
 
@@ -157,16 +158,11 @@ def _motion_hash(file: Path) -> str:
     skeletons = [file.with_name(f"{stem}.asf") for stem in (file.stem.partition("_")[0], file.stem)]
     parts = [path for path in skeletons if file.suffix.lower() == ".amc" and path.is_file()]
     if not parts:
-        return _hash(file)
-    return hashlib.sha256("".join(_hash(path) for path in (file, *parts)).encode()).hexdigest()
+        return sha256_of(file)
+    return hashlib.sha256("".join(sha256_of(path) for path in (file, *parts)).encode()).hexdigest()
 
 
 def _folder_hash(folder: Path) -> str:
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    listing = "".join(f"{_hash(files[name])} {name}\n" for name in sorted(files))
+    listing = "".join(f"{sha256_of(files[name])} {name}\n" for name in sorted(files))
     return hashlib.sha256(listing.encode()).hexdigest()
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from realtime.camera import Intrinsics
 from realtime.skeleton import H36M17
-from realtime.types import ImageArray
 from training.dataset.choreography import FPS, sample_motion
+from training.dataset.dataset import images_of
 from training.dataset.video import write_h264
 from training.mocap.motion import load_motion
 from training.mocap.retarget import ground, retarget
@@ -73,13 +72,7 @@ def write_sample(clip: StudioClip, out: Path) -> tuple[ClipAnnotation, int]:
     Gives the truth and the bytes of video. The same seed gives the same frames and the same truth.
     """
     truths: list[FrameAnnotation] = []
-
-    def images() -> Iterator[ImageArray]:
-        for image, truth in clip.render():
-            truths.append(truth)
-            yield image
-
-    size = write_h264(out / "sample.mp4", images(), (_WIDTH, _HEIGHT), FPS)
+    size = write_h264(out / "sample.mp4", images_of(clip, truths), (_WIDTH, _HEIGHT), FPS)
     truth = clip.annotation(truths)
     np.savez_compressed(
         out / "sample_truth.npz",

@@ -156,18 +156,18 @@ class Painter:
         self._textures()
         drawing.arrays("still", buffers, cull=False)
         drawing.draw(self.claim, {})
-        self._fill_background()
+        width, height = self._size
+        where = np.frombuffer(self._baked_maps[2].read(), np.float32).reshape(height, width, 4)
+        self._fill_background(where)
         self._gl.framebuffer(self._baked_maps[-1]).use()
         self._gl.disable(self._gl.DEPTH_TEST)
         whole = self._gl.vertex_array(program("whole", "light.glsl", "plain.frag"), [])
         self.claim(whole.program)
         whole.render(vertices=3)
-        self._plan_frames()
+        self._plan_frames(where)
 
-    def _plan_frames(self) -> None:
-        """Make ready what each frame uses to draw the place."""
-        width, height = self._size
-        where = np.frombuffer(self._baked_maps[2].read(), np.float32).reshape(height, width, 4)
+    def _plan_frames(self, where: FloatArray) -> None:
+        """Make ready what each frame uses to draw the place. where: (H, W, 4), as in `Squares`."""
         self._grid = Squares(self._view, where)
         self._dirty = self._grid.all()
         self._tiles = self._gl.buffer(reserve=8 * self._dirty.size, dynamic=True)
@@ -177,10 +177,9 @@ class Painter:
         )
         self._gl.enable(self._gl.PROGRAM_POINT_SIZE)
 
-    def _fill_background(self) -> None:
-        """Where nothing was drawn, the background's light."""
-        where = np.frombuffer(self._baked_maps[2].read(), np.float32).reshape(-1, 4)
-        empty = where[:, 3] == 0.0
+    def _fill_background(self, where: FloatArray) -> None:
+        """Where nothing was drawn, the background's light. where: (H, W, 4), as in `Squares`."""
+        empty = where[..., 3].ravel() == 0.0
         if empty.any():
             ambient = np.frombuffer(self._baked_maps[0].read(), np.float16).reshape(-1, 4).copy()
             ambient[empty, :3] = self._background

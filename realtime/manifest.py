@@ -102,6 +102,8 @@ class Manifest:
     differ. detector: what finds people for this estimator, a manifest beside it (.json) or a fetched model.
     skeleton: joint set of its keypoints (estimators) or its poses (lifters).
     receptive_field: frames that can influence an output. delay: frames an output lags its newest input.
+    lags: what a lifter's input `lag` can ask for, in its order: frames that an output lies further behind,
+    or ahead where negative; 0 is among them.
     sha256: of the ONNX file. origin: where the weights came from, in words.
     """
 
@@ -123,6 +125,7 @@ class Manifest:
     options: Mapping[str, Any] = field(default_factory=dict)
     tensors: Mapping[str, str] = field(default_factory=dict)
     detector: str = ""
+    lags: tuple[int, ...] = ()
     directory: Path = field(default=Path(), compare=False)
 
     @property
@@ -134,7 +137,7 @@ class Manifest:
         """The manifest as text, without the folder it lies in and what only some models need to say."""
         node = dataclasses.asdict(self)
         del node["directory"]
-        for name in ("options", "tensors", "detector"):
+        for name in ("options", "tensors", "detector", "lags"):
             if not node[name]:
                 del node[name]
         if self.image is not None:
@@ -197,6 +200,7 @@ def _from_node(node: dict[str, Any], directory: Path) -> Manifest:
     node["state"] = tuple(
         StateTensor(s["input"], s["output"], tuple(int(n) for n in s["shape"])) for s in node.get("state", ())
     )
+    node["lags"] = tuple(node.get("lags", ()))
     manifest = Manifest(**node, directory=directory)
     _check_tensors(manifest)
     return manifest
@@ -214,12 +218,27 @@ def _check_tensors(manifest: Manifest) -> None:
         raise ValueError(f"an estimator needs a skeleton, one of {', '.join(SKELETONS)}")
     if manifest.image is not None:
         _check_image(manifest.image, manifest.inputs)
+    _check_lags(manifest)
     for name in manifest.tensors.values():
         if name not in manifest.outputs:
             raise ValueError(f"tensor {name!r} is not among the outputs ({', '.join(manifest.outputs)})")
     for state in manifest.state:
         if state.input not in manifest.inputs or state.output not in manifest.outputs:
             raise ValueError(f"state {state.input!r} -> {state.output!r} is not among the tensors")
+
+
+def _check_lags(manifest: Manifest) -> None:
+    lags, tensor = manifest.lags, manifest.inputs.get("lag") if manifest.role == "lifter" else None
+    if not lags and tensor is None:
+        return
+    if tensor is None:
+        raise ValueError("only a lifter with an input 'lag' can have lags")
+    if any(type(lag) is not int for lag in lags):
+        raise ValueError(f"lags must be whole numbers of frames, not {list(lags)}")
+    if len(set(lags)) != len(lags) or 0 not in lags:
+        raise ValueError(f"lags must be distinct with 0 among them, not {list(lags)}")
+    if tensor.shape[-1:] != (len(lags),):
+        raise ValueError(f"input 'lag' is {tensor.shape}, but there are {len(lags)} lags")
 
 
 def _check_image(image: ImageInput, inputs: Mapping[str, TensorInfo]) -> None:

@@ -117,16 +117,20 @@ class Keypoints2D:
 class Pose3D:
     """One person in camera space. relative_m: (17, 3), pelvis at the origin. root_m: (3,) the pelvis.
 
-    root_sigma_m: one standard deviation of the root's depth.
+    root_sigma_m: one standard deviation of the root's depth. confidence: (17,) the probability that a
+    joint is within 100 mm of its place, root apart; None where the lifter does not say.
     """
 
     relative_m: FloatArray
     root_m: FloatArray
     root_sigma_m: float
+    confidence: FloatArray | None = None
 
     def __post_init__(self) -> None:
         _check("Pose3D.relative_m", self.relative_m, (17, 3))
         _check("Pose3D.root_m", self.root_m, (3,))
+        if self.confidence is not None:
+            _check("Pose3D.confidence", self.confidence, (17,))
 
     @property
     def absolute_m(self) -> FloatArray:

@@ -10,9 +10,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import cv2
 import numpy as np
 
+from realtime.decode import Around
 from realtime.engines.base import TensorSpec, check_feeds
+from realtime.manifest import Manifest, StateTensor, TensorInfo
 from realtime.stream.source import SourceInfo
-from realtime.types import Array, FloatArray, Frame, ImageArray, Person, Pose3D, Result
+from realtime.types import (
+    Array,
+    Boxes,
+    FloatArray,
+    Frame,
+    ImageArray,
+    Keypoints2D,
+    Person,
+    Pose3D,
+    Region,
+    Result,
+)
+
+Place = tuple[float, float]
 
 
 class FakeClock:
@@ -92,16 +107,23 @@ class FakeSource:
 
 
 class FakePerception:
-    """Finds one standing person in every frame; fails at frame `fail_at`; waits for `gate` each time."""
+    """Finds one standing person in every frame; fails at frame `fail_at`; waits for `gate` each time.
 
-    def __init__(self, fail_at: int | None = None, gate: threading.Semaphore | None = None) -> None:
+    Its results come `delay` frames late.
+    """
+
+    def __init__(
+        self, fail_at: int | None = None, gate: threading.Semaphore | None = None, delay: int = 0
+    ) -> None:
         self.seen: list[int] = []
         self.closed = threading.Event()
         self.entered = threading.Semaphore(0)
         self._fail_at = fail_at
         self._gate = gate
+        self._delay = delay
+        self._waiting: list[Result] = []
 
-    def process(self, frame: Frame) -> Result:
+    def process(self, frame: Frame) -> Sequence[Result]:
         self.entered.release()
         if self._gate is not None:
             self._gate.acquire()
@@ -109,7 +131,12 @@ class FakePerception:
             raise ZeroDivisionError("fake network failed")
         self.seen.append(frame.index)
         ages = {"capture": 1.0, "detect": 0.0, "estimate": 4.0, "lift": 0.5, "total": 5.5}
-        return Result(frame, (person(),), ages)
+        self._waiting.append(Result(frame, (person(),), ages))
+        return [self._waiting.pop(0)] if len(self._waiting) > self._delay else []
+
+    def finish(self) -> Sequence[Result]:
+        rest, self._waiting = self._waiting, []
+        return rest
 
     def close(self) -> None:
         self.closed.set()
@@ -158,6 +185,74 @@ class FakeEngine:
 
     def close(self) -> None:
         self.closed = True
+
+
+class World:
+    """People at known places, seen through a fake detector and a fake estimator.
+
+    `people(frame index)` gives where they are. The estimator sees whoever is within a region.
+    """
+
+    def __init__(self, people: Callable[[int], list[Place]]) -> None:
+        self._people = people
+        self.detections = 0
+
+    def around(self, box_px: FloatArray) -> Region:
+        raise AssertionError("this detector gives regions")
+
+    def detect(self, frame: Frame, around: Around) -> Boxes:
+        self.detections += 1
+        places = self._people(frame.index)
+        regions = tuple(Region(x, y, 100, 0.0) for x, y in places)
+        boxes = np.array([[x - 20, y - 50, x + 20, y + 50] for x, y in places], np.float32).reshape(-1, 4)
+        return Boxes(boxes, np.ones(len(places), np.float32), regions)
+
+    def estimate(self, frame: Frame, region: Region) -> tuple[Keypoints2D, Region]:
+        seen = [(x, y) for x, y in self._people(frame.index) if abs(x - region.cx_px) < 50]
+        x, y = min(seen, key=lambda p: abs(p[0] - region.cx_px), default=(region.cx_px, region.cy_px))
+        xy = np.linspace((x - 20, y - 50), (x + 20, y + 50), 33).astype(np.float32)
+        ones = np.ones(33, np.float32)
+        return Keypoints2D(xy, ones, ones, 0.9 if seen else 0.1), Region(x, y, 100, 0.0)
+
+
+class PastEngine(FakeEngine):
+    """A lifter with a choice of lag whose pose of a frame has that frame's rays as its x and y.
+
+    It keeps the rays of the last 31 frames as its state, and foretells by going on as between the last two.
+    `batches` are the people in each step, `depths` what was given as depth.
+    """
+
+    LAGS = (-2, 0, 2, 5, 20)
+    _STATE = (31, 17, 2)
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+        self.depths: list[FloatArray] = []
+        super().__init__(
+            {
+                "rays": (None, 17, 2), "score": (None, 17), "depth": (None, 17),
+                "lag": (None, len(self.LAGS)), "state_0": (None, *self._STATE),
+            },
+            {"pose": (None, 17, 3), "next_state_0": (None, *self._STATE)},
+            self._step,
+        )  # fmt: skip
+
+    @classmethod
+    def manifest(cls) -> Manifest:
+        """What it is, as far as a lifter asks."""
+        inputs = {"lag": TensorInfo((-1, len(cls.LAGS)))}
+        state = (StateTensor("state_0", "next_state_0", cls._STATE),)
+        return Manifest("past", "lifter", "f", "", "", "", inputs, {}, state=state, lags=cls.LAGS)
+
+    def _step(self, feeds: Mapping[str, Array]) -> Mapping[str, Array]:
+        self.batches.append(len(feeds["rays"]))
+        self.depths.append(feeds["depth"])
+        past = np.concatenate([feeds["rays"][:, None], feeds["state_0"]], axis=1)
+        pose = np.zeros((len(past), 17, 3), np.float32)
+        for n, row in enumerate(feeds["lag"]):
+            lag = self.LAGS[int(row.argmax())]
+            pose[n, :, :2] = past[n, lag] if lag >= 0 else past[n, 0] - lag * (past[n, 0] - past[n, 1])
+        return {"pose": pose, "next_state_0": past[:, :-1]}
 
 
 @contextlib.contextmanager

@@ -49,7 +49,7 @@ def test_image_section_survives(tmp_path: Path) -> None:
 
 
 def test_what_only_some_models_need_is_not_written(tmp_path: Path) -> None:
-    assert not json.loads(lifter(tmp_path).to_json()).keys() & {"options", "tensors", "detector"}
+    assert not json.loads(lifter(tmp_path).to_json()).keys() & {"options", "tensors", "detector", "lags"}
 
 
 @pytest.mark.parametrize(
@@ -95,6 +95,40 @@ def test_contradictions_about_the_image_are_named(
 def test_contradictions_are_named(tmp_path: Path, changes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ManifestError, match=complaint):
         load_manifest(written(tmp_path, **changes))
+
+
+LAGGED: dict[str, Any] = {"lags": [-1, 0, 4], "inputs": {"state_0": {"shape": [-1, 4], "dtype": "float32"}}}
+LAGGED["inputs"]["lag"] = {"shape": [-1, 3], "dtype": "float32"}
+
+
+def test_lags_survive(tmp_path: Path) -> None:
+    loaded = load_manifest(written(tmp_path, **LAGGED))
+    assert loaded.lags == (-1, 0, 4)
+    (tmp_path / "again.json").write_text(loaded.to_json())
+    assert load_manifest(tmp_path / "again.json") == loaded
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"lags": [0, 4]}, "there are 2 lags"),
+        ({"lags": [1, 2, 4]}, "distinct with 0 among them"),
+        ({"lags": [0, 4, 4]}, "distinct with 0 among them"),
+        ({"lags": [0, 1.5, 4]}, "whole numbers"),
+        ({"lags": [0, True, 4]}, "whole numbers"),
+        ({"lags": ["0", 1, 4]}, "whole numbers"),
+        ({"lags": 3}, "not a model manifest"),
+        ({"lags": ...}, "distinct with 0 among them"),
+        (
+            {"inputs": {"state_0": {"shape": [-1, 4], "dtype": "float32"}}},
+            "only a lifter with an input 'lag'",
+        ),
+        ({"inputs": LAGGED["inputs"] | {"lag": {"shape": [], "dtype": "float32"}}}, "there are 3 lags"),
+    ],
+)
+def test_contradictions_about_lags_are_named(tmp_path: Path, changes: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ManifestError, match=complaint):
+        load_manifest(written(tmp_path, **(LAGGED | changes)))
 
 
 def test_not_json_and_missing(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ def test_shapes_and_types_are_checked() -> None:
         Pose3D(np.zeros((16, 3), np.float32), np.zeros(3, np.float32), 0.1)
     with pytest.raises(ValueError, match="float64"):
         Pose3D(np.zeros((17, 3)), np.zeros(3, np.float32), 0.1)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="confidence"):
+        Pose3D(np.zeros((17, 3), np.float32), np.zeros(3, np.float32), 0.1, np.ones(16, np.float32))
     with pytest.raises(ValueError, match="score"):
         Keypoints2D(np.zeros((5, 2), np.float32), np.zeros(4, np.float32), np.zeros(5, np.float32), 1.0)
     with pytest.raises(ValueError, match="xyxy_px"):

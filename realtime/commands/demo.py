@@ -14,7 +14,7 @@ from realtime.commands.options import pipeline_options, to_options
 from realtime.commands.shell import run
 from realtime.errors import UsageError
 from realtime.sample import TruthSink
-from realtime.stream.assemble import Assembly, assemble, find_intrinsics, find_source
+from realtime.stream.assemble import Assembly, Model, assemble, find_intrinsics, find_source
 from realtime.stream.ledger import Snapshot
 from realtime.stream.paced import PacedSource
 from realtime.stream.pipeline import Pipeline
@@ -62,7 +62,7 @@ class LivePipeline:
 
     @property
     def models(self) -> list[tuple[str, str]]:
-        return [(m.manifest.name, f"{m.engine.backend} {m.engine.precision}") for m in self.assembly.models]
+        return [(m.manifest.name, _running(m, self.assembly)) for m in self.assembly.models]
 
     @property
     def fallback(self) -> str:
@@ -84,6 +84,17 @@ class LivePipeline:
 
     def stop(self) -> None:
         self.pipeline.stop()
+
+
+def _running(model: Model, assembly: Assembly) -> str:
+    """What runs a net, and how far from its frame the lifter's answers lie."""
+    frames = assembly.perception.delay if model is assembly.models[-1] else 0
+    lag = (
+        f", {abs(frames)} frame{'s' * (abs(frames) != 1)} {'late' if frames > 0 else 'ahead'}"
+        if frames
+        else ""
+    )
+    return f"{model.engine.backend} {model.engine.precision}{lag}"
 
 
 @click.command(epilog=_EXAMPLES)
@@ -185,7 +196,7 @@ def _report(
     click.echo(f"{count.frames} frames, {count.with_person} with a person; {snapshot.fps:.0f} frames/s")
     stages = ", ".join(f"{name} {p.p50_ms:.1f}" for name, p in snapshot.stages.items())
     click.echo(f"median ms a frame: {stages}")
-    nets = ", ".join(f"{m.manifest.name} ({m.engine.backend} {m.engine.precision})" for m in assembly.models)
+    nets = ", ".join(f"{m.manifest.name} ({_running(m, assembly)})" for m in assembly.models)
     click.echo(f"networks: {nets}")
     click.echo(f"camera: {camera.source}, {camera.fov_deg:.0f} degrees across the longer side")
     for reason, frames in snapshot.drops.items():

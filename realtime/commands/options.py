@@ -50,6 +50,15 @@ _OPTIONS = (
         help=f"2D to 3D net: {', '.join(lifter_names())}, or the path of a manifest.",
     ),
     click.option(
+        "--lag",
+        type=int,
+        default=0,
+        show_default=True,
+        metavar="K",
+        help="Frames to wait before a pose is given: more is better and later; below 0 it is foretold. "
+        "Only for lifters that have a choice.",
+    ),
+    click.option(
         "--models",
         default=BLAZEPOSE,
         show_default=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,16 +19,26 @@ from realtime.stream.ledger import STAGES, Percentiles
 from realtime.stream.pipeline import Pipeline
 from realtime.stream.source import Source
 from realtime.stream.stages import PosePerception
+from realtime.types import Result
 
 WARM_UP_FRAMES = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Milliseconds of every frame, one at a time, from the decoded frame in hand to the result out."""
+    """Milliseconds of every frame, one at a time, from the decoded frame in hand to the result out.
+
+    Where results wait for later frames (`--lag`), `frame_ms` is the work at each frame, without the wait.
+    """
 
     frame_ms: list[float]
     stage_ms: dict[str, list[float]]
+
+    def add_stages(self, results: Sequence[Result]) -> None:
+        """Take in what each stage spent on results."""
+        for result in results:
+            for stage, values in self.stage_ms.items():
+                values.append(result.age_ms[stage])
 
 
 def _open(name: str | None, options: Options) -> tuple[Source, PosePerception]:
@@ -48,11 +59,11 @@ def time_frames(name: str | None, options: Options, frames: int | None) -> Timin
         with tqdm(total=frames or source.info.frames or None, unit="frame", disable=None) as bar:
             while (frame := source.read()) is not None and (frames is None or frame.index < frames):
                 begun_ns = time.perf_counter_ns()
-                result = perception.process(frame)
+                results = perception.process(frame)
                 timing.frame_ms.append((time.perf_counter_ns() - begun_ns) / 1e6)
-                for stage, values in timing.stage_ms.items():
-                    values.append(result.age_ms[stage])
+                timing.add_stages(results)
                 bar.update()
+            timing.add_stages(perception.finish())
     finally:
         perception.close()
         source.close()

@@ -14,7 +14,7 @@ from realtime.camera import Intrinsics, load_intrinsics
 from realtime.engines.base import Engine
 from realtime.engines.open import Choice, choose, open_reported
 from realtime.errors import SourceError, UsageError
-from realtime.lift import Lifter
+from realtime.lift import Lifter, choose_lag
 from realtime.manifest import Manifest
 from realtime.models import catalogue
 from realtime.skeleton import joint_map
@@ -34,6 +34,7 @@ class Options:
     fov_deg: float | None = None
     stature_m: float | None = None
     lifter: str = catalogue.DEFAULT_LIFTER
+    lag: int = 0
     models: str = catalogue.BLAZEPOSE
     engine: Choice = "auto"
     people: int = 1
@@ -63,7 +64,7 @@ class Assembly:
     def header(self) -> str:
         """The first line of a record."""
         nets = [NetInUse(m.manifest, m.engine.backend, m.engine.precision, m.fallback) for m in self.models]
-        return header_line(self.intrinsics, nets, lag_frames=self.models[-1].manifest.delay)
+        return header_line(self.intrinsics, nets, self.perception.delay)
 
     @property
     def fallback(self) -> str:
@@ -102,6 +103,7 @@ def assemble(
     # What can be refused at once is refused before anything is fetched.
     choose(options.engine)
     lifter = catalogue.lifter(options.lifter)
+    choose_lag(lifter, options.lag)
     manifests = (*catalogue.image_models(options.models), lifter)
     models: list[Model] = []
     try:
@@ -132,7 +134,7 @@ def _perception(
             options.people,
         ),
         joint_map(estimator.manifest.skeleton),
-        Lifter(lifter.manifest, lifter.engine),
+        Lifter(lifter.manifest, lifter.engine, options.lag),
         intrinsics,
         options.stature_m,
         clock,

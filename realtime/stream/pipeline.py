@@ -11,9 +11,10 @@ upstream everything stops. The first failure reaches the caller with its cause.
 from __future__ import annotations
 
 import functools
+import itertools
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from realtime.errors import PipelineError, PoseError
@@ -37,7 +38,9 @@ _STOP_TIMEOUT_S = 1.0
 class Pipeline:
     """Runs a source through perception to sinks. Start it once, then `wait` or poll `latest`.
 
-    frames: stop after this many results, None for all. It owns what it is given and closes it.
+    frames: stop after this many results, None for all. Frames that wait for later ones when the source ends
+    come out then; when told to `stop`, they are dropped like all that is in flight. It owns what it is given
+    and closes it.
     """
 
     def __init__(
@@ -144,19 +147,26 @@ class Pipeline:
 
     def _perceive(self) -> None:
         try:
-            done = dropped_before = 0
-            while self._frames is None or done < self._frames:
-                result = self._perception.process(self._next_frame())
+            dropped_before = 0
+            for result in itertools.islice(self._results(), self._frames):
                 dropped = self._ledger.dropped(NEWER_CAME)
-                result = replace(result, dropped=dropped - dropped_before)
+                self._hand_out(replace(result, dropped=dropped - dropped_before))
                 dropped_before = dropped
-                self._hand_out(result)
-                done += 1
         finally:
             self._grabbed.close(discard=True)
             for _, ring in self._deliveries:
                 ring.close()
             self._perception.close()
+
+    def _results(self) -> Iterator[Result]:
+        while True:
+            try:
+                frame = self._next_frame()
+            except RingClosedError:
+                break
+            yield from self._perception.process(frame)
+        if not self._stopping.is_set():
+            yield from self._perception.finish()
 
     def _next_frame(self) -> Frame:
         frame = self._grabbed.get()

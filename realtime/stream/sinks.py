@@ -35,7 +35,7 @@ class NetInUse(NamedTuple):
 
 
 def header_line(intrinsics: Intrinsics, models: Sequence[NetInUse], lag_frames: int = 0) -> str:
-    """The first line of a record."""
+    """The first line of a record. lag_frames: how long lines wait; below 0, how far ahead their poses lie."""
     camera = {
         "fx": intrinsics.fx,
         "fy": intrinsics.fy,
@@ -82,6 +82,7 @@ def result_line(result: Result) -> str:
 
 
 def _person(person: Person) -> dict[str, Any]:
+    confidence = person.pose.confidence
     return {
         "id": person.id,
         "box": _rounded(person.box_px, 2),
@@ -90,7 +91,7 @@ def _person(person: Person) -> dict[str, Any]:
         "root_m": _rounded(person.pose.root_m, 5),
         "root_sigma_m": round(person.pose.root_sigma_m, 5),
         "score": round(person.score, 4),
-    }
+    } | ({} if confidence is None else {"confidence": _rounded(confidence, 3)})
 
 
 def _rounded(values: FloatArray, digits: int) -> Any:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -17,10 +18,14 @@ import pytest
 
 from realtime.cache import ENVIRONMENT_VARIABLE
 from realtime.camera import Intrinsics
+from realtime.commands.demo import LivePipeline
 from realtime.engines.cuda import why_no_gpu
 from realtime.engines.library import installed
+from realtime.manifest import Manifest
 from realtime.sample import camera, clip_path
-from tests.fakes import http_camera
+from realtime.stream.assemble import Assembly, Model
+from realtime.stream.pipeline import Pipeline
+from tests.fakes import FakePerception, FakeSource, PastEngine, http_camera
 
 
 def demo(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -71,6 +76,8 @@ def bad_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--source", "sample", "--fov", "1"], "--fov", 2),
         (["--source", "sample", "--engine", "abacus"], "--engine", 2),
         (["--source", "sample", "--lifter", "nonesuch"], "no lifter 'nonesuch'", 2),
+        (["--source", "sample", "--lag", "3"], "causal-tcn has no choice of --lag", 2),
+        (["--source", "sample", "--lag", "soon"], "--lag", 2),
         (["--source", "sample", "--models", "missing.json"], "cannot read manifest", 2),
         (["--source", "sample", "--record", "none/out.jsonl"], "cannot write", 1),
         (["--source", "sample", "--video", "out.txt"], "must end in", 1),
@@ -161,6 +168,19 @@ def reprojection_px(person: dict[str, list[list[float]]], intrinsics: Intrinsics
     return float(np.median(np.linalg.norm(intrinsics.project(pose) - keypoints[:, :2], axis=1)))
 
 
+@pytest.mark.parametrize(("lag", "words"), [(0, ""), (1, ", 1 frame late"), (-2, ", 2 frames ahead")])
+def test_a_lag_is_shown_with_the_lifter_and_written_to_the_record(lag: int, words: str) -> None:
+    manifests = (Manifest("net", "detector", "f", "", "", "", {}, {}), PastEngine.manifest())
+    assembly = Assembly(
+        SimpleNamespace(delay=lag),  # type: ignore[arg-type]
+        camera(),
+        tuple(Model(manifest, PastEngine()) for manifest in manifests),
+    )
+    live = LivePipeline(Pipeline(FakeSource(0), FakePerception()), assembly)
+    assert live.models == [("net", "fake fp32"), ("past", f"fake fp32{words}")]
+    assert json.loads(assembly.header())["header"]["lag_frames"] == lag
+
+
 @pytest.mark.usefixtures("blazepose")
 def test_a_known_height_sets_the_scale(tmp_path: Path) -> None:
     depths = {}
@@ -201,7 +221,16 @@ def test_help_has_examples_and_every_option() -> None:
     done = demo("--help")
     assert done.returncode == 0
     assert "realtime-demo --source" in done.stdout
-    for option in ("--record", "--video", "--height", "--fov", "--intrinsics", "--lifter", "--engine"):
+    for option in (
+        "--record",
+        "--video",
+        "--height",
+        "--fov",
+        "--intrinsics",
+        "--lifter",
+        "--lag",
+        "--engine",
+    ):
         assert option in done.stdout
 
 

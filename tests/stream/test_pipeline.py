@@ -105,6 +105,46 @@ def test_a_failing_sink_stops_the_pipeline_and_closes_the_others() -> None:
     assert source.closed.is_set()
 
 
+@pytest.mark.parametrize("frames", [0, 3, 50])
+def test_frames_that_wait_come_out_at_the_end(frames: int) -> None:
+    sink = CollectSink()
+    pipeline = Pipeline(FakeSource(frames), FakePerception(delay=5), [sink])
+    pipeline.start()
+    assert pipeline.wait(TIMEOUT_S)
+    assert [r.frame.index for r in sink.results] == list(range(frames))
+
+
+@pytest.mark.parametrize("frames", [1, 7, 12])
+def test_frames_counts_results_also_where_they_wait(frames: int) -> None:
+    sink = CollectSink()
+    pipeline = Pipeline(FakeSource(10), FakePerception(delay=5), [sink], frames)
+    pipeline.start()
+    assert pipeline.wait(TIMEOUT_S)
+    assert [r.frame.index for r in sink.results] == list(range(min(frames, 10)))
+
+
+def test_a_camera_that_is_lost_delivers_what_waited() -> None:
+    sink, perception = CollectSink(), FakePerception(delay=5)
+    pipeline = Pipeline(FakeSource(9, live=True, error=SourceLostError("unplugged")), perception, [sink], 100)
+    pipeline.start()
+    with pytest.raises(SourceLostError, match="unplugged"):
+        pipeline.wait(TIMEOUT_S)
+    assert [r.frame.index for r in sink.results] == perception.seen
+
+
+def test_stop_drops_what_waits() -> None:
+    gate = threading.Semaphore(9)
+    source, perception, sink = FakeSource(100, gate=gate), FakePerception(delay=5), CollectSink()
+    pipeline = Pipeline(source, perception, [sink])
+    pipeline.start()
+    for _ in range(9):
+        assert perception.entered.acquire(timeout=TIMEOUT_S)
+    pipeline.stop(timeout_s=0.5)  # the source is stuck
+    assert pipeline.wait(TIMEOUT_S)
+    assert [r.frame.index for r in sink.results] == [0, 1, 2, 3]
+    gate.release(10)
+
+
 def test_stop_ends_a_running_pipeline_and_keeps_finished_results() -> None:
     perception, sink = FakePerception(), CollectSink()
     pipeline = Pipeline(FakeSource(10_000_000), perception, [sink])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from realtime.camera import Intrinsics
 from realtime.errors import RecordError
 from realtime.manifest import Manifest
 from realtime.skeleton import H36M17
-from realtime.stream.sinks import NetInUse, RecordSink, check_writable, header_line
+from realtime.stream.sinks import NetInUse, RecordSink, check_writable, header_line, result_line
 from realtime.types import Result
 from tests.fakes import frame, person
 
@@ -58,6 +59,14 @@ def test_a_fallback_is_written_where_there_was_one() -> None:
     reason = "tensorrt-rtx is installed, but this machine has no NVIDIA driver"
     assert json.loads(header(reason))["header"]["models"][0]["fallback"] == reason
     assert "fallback" not in json.loads(header())["header"]["models"][0]
+
+
+def test_a_confidence_is_written_where_the_lifter_gives_one() -> None:
+    someone = person()
+    sure = replace(someone, pose=replace(someone.pose, confidence=np.full(17, 0.25, np.float32)))
+    first, second = json.loads(result_line(Result(frame(0), (someone, sure), AGES)))["people"]
+    assert "confidence" not in first
+    assert second["confidence"] == [0.25] * 17
 
 
 def test_each_line_is_on_disk_when_write_returns(tmp_path: Path) -> None:

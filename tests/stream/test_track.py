@@ -7,37 +7,8 @@ import numpy as np
 from realtime.decode import Around
 from realtime.stream.track import Tracker
 from realtime.types import Boxes, FloatArray, Frame, Keypoints2D, Region
+from tests.fakes import Place, World
 from tests.fakes import frame as small_frame
-
-Place = tuple[float, float]
-
-
-class World:
-    """People at known places, seen through a fake detector and a fake estimator.
-
-    `people(frame index)` gives where they are. The estimator sees whoever is within a region.
-    """
-
-    def __init__(self, people: Callable[[int], list[Place]]) -> None:
-        self._people = people
-        self.detections = 0
-
-    def around(self, box_px: FloatArray) -> Region:
-        raise AssertionError("this detector gives regions")
-
-    def detect(self, frame: Frame, around: Around) -> Boxes:
-        self.detections += 1
-        places = self._people(frame.index)
-        regions = tuple(Region(x, y, 100, 0.0) for x, y in places)
-        boxes = np.array([[x - 20, y - 50, x + 20, y + 50] for x, y in places], np.float32).reshape(-1, 4)
-        return Boxes(boxes, np.ones(len(places), np.float32), regions)
-
-    def estimate(self, frame: Frame, region: Region) -> tuple[Keypoints2D, Region]:
-        seen = [(x, y) for x, y in self._people(frame.index) if abs(x - region.cx_px) < 50]
-        x, y = min(seen, key=lambda p: abs(p[0] - region.cx_px), default=(region.cx_px, region.cy_px))
-        xy = np.linspace((x - 20, y - 50), (x + 20, y + 50), 33).astype(np.float32)
-        ones = np.ones(33, np.float32)
-        return Keypoints2D(xy, ones, ones, 0.9 if seen else 0.1), Region(x, y, 100, 0.0)
 
 
 def run(

@@ -1,0 +1,149 @@
+"""The whole path of a frame, with networks that say what the test knows: nobody's answer goes astray."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from realtime.camera import Intrinsics
+from realtime.lift import Lifter
+from realtime.skeleton import BLAZEPOSE33, H36M17, joint_map
+from realtime.stream.stages import PosePerception
+from realtime.stream.track import Tracker
+from realtime.types import Frame, Keypoints2D, Region, Result
+from tests.fakes import FakeClock, PastEngine, Place, World, frame
+
+CAMERA = Intrinsics.from_fov(60, 640, 480)
+
+
+def perception(
+    world: World, lag: int = 0, engine: PastEngine | None = None, clock: Callable[[], int] | None = None
+) -> PosePerception:
+    lifter = Lifter(PastEngine.manifest(), engine or PastEngine(), lag)
+    tracker = Tracker(world, world, people=2, search_every=3)  # type: ignore[arg-type]
+    return PosePerception(
+        tracker, joint_map("blazepose-33"), lifter, CAMERA, clock=clock or FakeClock(step_ns=1)
+    )
+
+
+def run(
+    people: Callable[[int], list[Place]], frames: int, lag: int = 0, engine: PastEngine | None = None
+) -> list[Result]:
+    """The results of a whole stream."""
+    path = perception(World(people), lag, engine)
+    results: list[Result] = []
+    for n in range(frames):
+        results += path.process(frame(n, 640, 480))
+        assert len(results) == max(0, n + 1 - max(0, lag))
+    return [*results, *path.finish()]
+
+
+def comings_and_goings(n: int) -> list[Place]:
+    """Someone who stays, someone who is there from 6 to 17 but for 10 and 11, and someone from 40 on."""
+    stays = [(100.0 + 2 * n, 200.0)]
+    if n in range(6, 10) or n in range(12, 18) or n >= 40:
+        stays.append((500.0 - 2 * n, 240.0))
+    return stays
+
+
+def rays_of(results: Sequence[Result]) -> list[list[np.ndarray]]:
+    return [[CAMERA.rays(p.keypoints_px[:, :2]) for p in r.people] for r in results]
+
+
+@pytest.mark.parametrize("lag", [0, 2, 5, 20])
+def test_every_pose_is_of_the_frame_it_comes_with(lag: int) -> None:
+    results = run(comings_and_goings, 50, lag)
+    assert [r.frame.index for r in results] == list(range(50))
+    assert {p.id for r in results for p in r.people} == {0, 1, 2}
+    for result, rays in zip(results, rays_of(results), strict=True):
+        for person, seen in zip(result.people, rays, strict=True):
+            np.testing.assert_allclose(person.pose.relative_m[:, :2], seen, atol=1e-6)
+
+
+@pytest.mark.parametrize("lag", [2, 5, 20])
+def test_waiting_changes_nothing_about_who_is_seen_where(lag: int) -> None:
+    for at_once, late in zip(run(comings_and_goings, 50), run(comings_and_goings, 50, lag), strict=True):
+        assert [p.id for p in at_once.people] == [p.id for p in late.people]
+        for now, then in zip(at_once.people, late.people, strict=True):
+            np.testing.assert_array_equal(now.box_px, then.box_px)
+            np.testing.assert_array_equal(now.keypoints_px, then.keypoints_px)
+            np.testing.assert_allclose(now.pose.root_m, then.pose.root_m, atol=1e-5)
+
+
+def test_a_prediction_comes_at_once_and_is_of_a_frame_to_come() -> None:
+    results = run(lambda n: [(100.0 + 2 * n, 200.0)], 20, lag=-2)
+    assert [r.frame.index for r in results] == list(range(20))
+    rays = rays_of(results)
+    for n in range(3, 18):
+        np.testing.assert_allclose(results[n].people[0].pose.relative_m[:, :2], rays[n + 2][0], atol=1e-5)
+
+
+@pytest.mark.parametrize("frames", [0, 1, 3, 5, 6])
+def test_a_stream_shorter_than_the_wait_comes_out_whole(frames: int) -> None:
+    results = run(lambda n: [(100.0 + 2 * n, 200.0)], frames, lag=5)
+    assert [r.frame.index for r in results] == list(range(frames))
+    for result, rays in zip(results, rays_of(results), strict=True):
+        np.testing.assert_allclose(result.people[0].pose.relative_m[:, :2], rays[0], atol=1e-6)
+
+
+def test_an_empty_scene_comes_out_too() -> None:
+    engine = PastEngine()
+    assert [len(r.people) for r in run(lambda n: [], 8, 5, engine)] == [0] * 8
+    assert engine.calls == 0
+
+
+def test_someone_out_of_view_is_stepped_on_only_while_a_frame_of_theirs_waits() -> None:
+    engine = PastEngine()
+    run(lambda n: [(100.0, 200.0)] if n < 4 else [], 30, 5, engine)
+    assert engine.batches == [1] * (4 + 5)
+
+
+def test_after_the_end_a_new_stream_may_begin() -> None:
+    path = perception(World(lambda n: [(100.0, 200.0)]), lag=2)
+    for _ in range(2):
+        results = [r for n in range(4) for r in path.process(frame(n, 640, 480))]
+        assert [r.frame.index for r in [*results, *path.finish()]] == [0, 1, 2, 3]
+
+
+def test_the_age_of_a_late_result_holds_the_wait_but_no_stage_does() -> None:
+    clock = FakeClock()
+    path = perception(World(lambda n: [(100.0, 200.0)]), 2, clock=clock)
+    results: list[Result] = []
+    for n in range(5):
+        clock.now_ns = n * 10_000_000
+        results += path.process(frame(n, 640, 480, captured_ns=clock.now_ns))
+    assert [r.age_ms["total"] for r in results] == [20.0] * 3
+    assert {r.age_ms[stage] for r in results for stage in ("capture", "detect", "estimate", "lift")} == {0.0}
+
+
+class DeepWorld(World):
+    """People whose wrists are 30 px nearer than their hips, or of whom nothing is said about depth."""
+
+    def __init__(self, known: bool) -> None:
+        super().__init__(lambda n: [(100.0, 200.0)])
+        self._known = known
+
+    def estimate(self, frame: Frame, region: Region) -> tuple[Keypoints2D, Region]:
+        keypoints, following = super().estimate(frame, region)
+        depth_px = np.full(33, 7.0, np.float32)
+        depth_px[[BLAZEPOSE33.index("l_wrist"), BLAZEPOSE33.index("r_wrist")]] -= 30.0
+        if not self._known:
+            depth_px[BLAZEPOSE33.index("nose")] = np.nan
+        return Keypoints2D(keypoints.xy_px, keypoints.score, depth_px, keypoints.presence), following
+
+
+def test_the_depth_of_the_2d_net_reaches_the_lifter_in_the_unit_of_rays() -> None:
+    engine = PastEngine()
+    perception(DeepWorld(known=True), engine=engine).process(frame(0, 640, 480))
+    wrists = [H36M17.index("l_wrist"), H36M17.index("r_wrist")]
+    expected = np.zeros((1, 17))
+    expected[:, wrists] = -30 / CAMERA.fx
+    np.testing.assert_allclose(engine.depths[0], expected, atol=1e-6)
+
+
+def test_a_depth_that_is_not_known_is_zeros() -> None:
+    engine = PastEngine()
+    perception(DeepWorld(known=False), engine=engine).process(frame(0, 640, 480))
+    np.testing.assert_array_equal(engine.depths[0], np.zeros((1, 17)))

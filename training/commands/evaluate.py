@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -14,7 +15,8 @@ from realtime.errors import UsageError
 from realtime.manifest import Manifest
 from realtime.models.catalogue import lifter, lifter_names
 from training.lifters.cameras import FOV_DEG
-from training.lifters.evaluate import Conditions, InputKind, evaluate
+from training.lifters.evaluate import Conditions, Row, lags_of, rows_of
+from training.lifters.takes import INPUTS, GroupBy, InputKind
 from training.mocap.motion import Motion, load_motion
 from training.mocap.split import TEST_SUBJECTS
 
@@ -22,13 +24,10 @@ _EXAMPLES = """
 \b
 Examples:
   realtime-evaluate cmu_h36m17_30hz.npz --subjects test
-  realtime-evaluate cmu_h36m17_30hz.npz --subjects cmu-03,cmu-16 --input noise --seed 3
-  realtime-evaluate walk.npz --lifters causal-tcn,runs/mine/causal-tcn.json --json
+  realtime-evaluate cmu_h36m17_30hz.npz --subjects cmu-03,cmu-16 --input noise --seed 3 --by action
+  realtime-evaluate cmu_h36m17_30hz.npz --subjects test --input records --records runs/records --height
+  realtime-evaluate walk.npz --lifters causal-tcn,runs/mine/causal-tcn.json --lag 0,4 --json
 """
-_KEYS = (
-    "lifter", "input", "lag_frames", "mpjpe_mm", "n_mpjpe_mm", "pa_mpjpe_mm", "mrpe_mm", "mpjve_mm",
-    "accel_mm", "pck150", "auc", "params", "step_ms",
-)  # fmt: skip
 
 
 @click.command(epilog=_EXAMPLES)
@@ -43,10 +42,15 @@ _KEYS = (
 @click.option(
     "--input",
     "kind",
-    type=click.Choice(["gt", "noise"]),
+    type=click.Choice(INPUTS),
     default="gt",
     show_default=True,
-    help="Exact 2D, or 2D through the noise model.",
+    help="Exact 2D; 2D drawn from the shipped error model; or what the 2D net said of rendered people.",
+)
+@click.option(
+    "--records",
+    type=click.Path(path_type=Path),
+    help="A folder or file of `realtime-train records` for `--input records`. Default: those shipped.",
 )
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of cameras and noise."
@@ -55,6 +59,20 @@ _KEYS = (
     "--subjects",
     metavar="A,B",
     help="Only these subjects; `test` means those held out of training. Default: all.",
+)
+@click.option(
+    "--by", type=click.Choice(["subject", "action"]), help="One row for each subject, or each action."
+)
+@click.option(
+    "--lag",
+    "lags",
+    multiple=True,
+    metavar="K,L",
+    help="Frames to wait, for lifters that have a choice; negative predicts. May be repeated. Default: 0.",
+)
+@click.option("--height", "height_given", is_flag=True, help="The people's true body height is given.")
+@click.option(
+    "--closed-form-root", is_flag=True, help="Place the root by its rays alone, not by the net's own depth."
 )
 @click.option(
     "--fov",
@@ -67,22 +85,44 @@ def cli(
     motion_file: Path,
     lifters: str,
     kind: InputKind,
+    records: Path | None,
     seed: int,
     subjects: str | None,
+    by: GroupBy | None,
+    lags: tuple[str, ...],
+    height_given: bool,
+    closed_form_root: bool,
     fov_deg: float | None,
     as_json: bool,
 ) -> None:
-    """Measure lifters on MOTION.npz, frame by frame, each sequence seen by a camera drawn from the seed."""
+    """Measure lifters on MOTION.npz, frame by frame, each sequence seen by a camera drawn from the seed.
+
+    With `--input records` the cameras are those of the records, and their clips of MOTION.npz's takes count.
+    """
+    if kind == "records" and fov_deg is not None:
+        raise UsageError("records have cameras of their own: leave out --fov, or choose another --input")
+    if kind != "records" and records is not None:
+        raise UsageError("--records needs --input records")
+    asked = _lags(lags)
     motion = _chosen(load_motion(motion_file), subjects)
-    manifests = _manifests(lifters)
+    runs = [(manifest, lag) for manifest in _manifests(lifters) for lag in lags_of(manifest, asked)]
     view = (fov_deg, fov_deg) if fov_deg is not None else FOV_DEG
-    rows = []
-    with tqdm(total=motion.frames * len(manifests), unit="frame", disable=None) as bar:
-        for manifest in manifests:
-            figures = evaluate(manifest, motion, Conditions(kind, seed, view), bar.update)
-            named = {"lifter": manifest.name, "input": kind} | figures
-            rows.append({key: named[key] for key in _KEYS})
+    conditions = Conditions(
+        kind, seed, view, height_given=height_given, closed_form_root=closed_form_root, records=records
+    )
+    takes = conditions.takes(motion)
+    rows: list[Row] = []
+    with tqdm(total=sum(map(len, takes)) * len(runs), unit="frame", disable=None) as bar:
+        for manifest, lag in runs:
+            rows += rows_of(manifest, takes, dataclasses.replace(conditions, lag=lag), by, bar.update)
     click.echo(json.dumps({"rows": rows}, indent=2) if as_json else _table(rows))
+
+
+def _lags(words: Sequence[str]) -> list[int]:
+    try:
+        return [int(lag) for word in words for lag in word.split(",")]
+    except ValueError as error:
+        raise UsageError(f"--lag takes whole frames, such as 0,4, not {','.join(words)!r}") from error
 
 
 def _chosen(motion: Motion, subjects: str | None) -> Motion:
@@ -99,15 +139,15 @@ def _manifests(lifters: str) -> list[Manifest]:
     return [lifter(name) for name in names]
 
 
-def _table(rows: Sequence[Mapping[str, object]]) -> str:
-    cells = [list(_KEYS)] + [[_shown(row[key]) for key in _KEYS] for row in rows]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(_KEYS))]
+def _table(rows: Sequence[Row]) -> str:
+    cells = [list(rows[0])] + [[_shown(value) for value in row.values()] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
     return "\n".join(lines)
 
 
 def _shown(value: object) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+    return f"{value:.2f}" if isinstance(value, float) else str(value).replace(" ", "-")
 
 
 def main() -> None:

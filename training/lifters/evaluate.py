@@ -1,26 +1,28 @@
-"""Evaluation of shipped lifters: the ONNX step model, frame by frame, on motion seen by drawn cameras."""
+"""Evaluation of shipped lifters: the ONNX step model, frame by frame, as the live pipeline feeds it."""
 
 from __future__ import annotations
 
 import time
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from export.onnx_info import parameter_count
 from realtime.engines.base import Engine
 from realtime.engines.open import Choice, open_engine
-from realtime.lift import Lifter, fit_root
+from realtime.lift import ROOT_DEPTH, BodyScale, Lifted, LiftedPerson, Lifter, choose_lag, place
 from realtime.manifest import Manifest
 from realtime.skeleton import H36M17
 from realtime.types import Array, FloatArray
-from training.lifters.cameras import FOV_DEG, look_at, rays_of
+from training.lifters.cameras import FOV_DEG
 from training.lifters.metrics import (
     acceleration_error_mm,
     auc,
+    bone_variation_percent,
+    depth_bias_percent,
     joint_errors_mm,
     mpjpe_mm,
     n_mpjpe_mm,
@@ -29,25 +31,22 @@ from training.lifters.metrics import (
     root_error_mm,
     velocity_error_mm,
 )
-from training.lifters.noise import corrupt
-from training.mocap.motion import Motion, MotionFileError, Sequence
+from training.lifters.takes import GroupBy, InputKind, Take, takes_of
+from training.mocap.motion import Motion, MotionFileError
 
-InputKind = Literal["gt", "noise"]
+Row = dict[str, object]
+Figures = dict[str, float]
+
+KEYS = (
+    "lifter", "input", "lag_frames", "mpjpe_mm", "n_mpjpe_mm", "pa_mpjpe_mm", "mrpe_mm", "mpjve_mm",
+    "accel_mm", "pck150", "auc", "params", "step_ms",
+)  # fmt: skip
+"""What every row holds, in this order: a fixed contract."""
+MORE_KEYS = ("within_sigma", "depth_bias_percent", "bone_cv_percent", "root")
+"""What rows hold after them; "height_given" and "group" follow where they apply."""
+
 _PELVIS = H36M17.index("pelvis")
-_CANDIDATES = 256
 _DECIMALS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Take:
-    """A sequence as a lifter is given it, and the truth in camera axes.
-
-    rays: (T, 17, 2). score: (T, 17). truth_m: (T, 17, 3), root included.
-    """
-
-    rays: FloatArray
-    score: FloatArray
-    truth_m: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,37 +62,70 @@ class Answer:
     step_ms: Array
 
 
-def draw_take(sequence: Sequence, kind: InputKind, seed: int, fov_deg: tuple[float, float] = FOV_DEG) -> Take:
-    """One sequence seen by a still camera. The same sequence name and seed give the same take.
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What lifters are given and where they run.
 
-    The camera is the first drawn, in the manner of training, that shows every joint in every probed
-    frame, or the best of 256. Joints outside the image are missing, with either kind of input.
+    height_given: poses and depths are scaled to the person's true stature, as live. closed_form_root: the
+    net's own depth is ignored. lag: asked of lifters that have a lag dial. records: None for those shipped.
     """
-    rng = np.random.default_rng((seed, zlib.crc32(f"{sequence.subject}/{sequence.name}".encode())))
-    world_m = sequence.positions_m[None]
-    cameras = look_at(rng, world_m, np.ones(1), _CANDIDATES, fov_deg)
-    truth_m = cameras.joints(world_m)
-    rays, score = rays_of(truth_m), np.ones(truth_m.shape[:-1], np.float32)
-    if kind == "noise":
-        rays, score = corrupt(rng, rays)
-    score = np.where(cameras.in_image(truth_m), score, 0.0).astype(np.float32)
-    return Take(rays[0], score[0], truth_m[0])
+
+    kind: InputKind = "gt"
+    seed: int = 0
+    fov_deg: tuple[float, float] = FOV_DEG
+    engine: Choice = "onnxruntime"
+    threads: int = 2
+    height_given: bool = False
+    closed_form_root: bool = False
+    lag: int = 0
+    records: Path | None = None
+
+    def takes(self, motion: Motion) -> Sequence[Take]:
+        """What the lifters will see."""
+        return takes_of(motion, self.kind, self.seed, self.fov_deg, self.records)
 
 
-def run_lifter(lifter: Lifter, take: Take) -> Answer:
-    """Feed a take to a lifter one frame at a time, from a fresh state."""
-    frames = len(take.rays)
+class Steps(Protocol):
+    """What is evaluated: `realtime.lift.Lifter`, or a stand-in."""
+
+    @property
+    def delay(self) -> int: ...
+
+    def step(
+        self, rays: FloatArray, score: FloatArray, ids: Sequence[int], depth: FloatArray | None = None
+    ) -> Lifted: ...
+
+    def drop(self, person: int) -> None: ...
+
+
+def run_lifter(lifter: Steps, take: Take, conditions: Conditions = Conditions()) -> Answer:
+    """Feed a take to a lifter one frame at a time, from a fresh state.
+
+    An answer that lags is placed by the rays of its own frame; one that runs ahead, by the newest.
+    """
+    frames, behind = len(take), max(lifter.delay, 0)
     pose_m, root_m = np.empty((frames, 17, 3), np.float32), np.empty((frames, 3), np.float32)
     sigma_m, step_ms = np.empty(frames, np.float32), np.empty(frames)
+    body, scale = BodyScale(take.stature_m) if conditions.height_given else None, 1.0
+    seen: Array = np.any(take.score > 0, axis=1)
     for t in range(frames):
-        rays, score = take.rays[t : t + 1], take.score[t : t + 1]
+        now = slice(t, t + 1)
         began_ns = time.perf_counter_ns()
-        lifted = lifter.step(rays, score, (0,)).person(0)
+        lifted = lifter.step(take.rays[now], take.score[now], (0,), take.depth[now]).person(0)
         step_ms[t] = (time.perf_counter_ns() - began_ns) / 1e6
-        pose_m[t], sigma_m[t] = lifted.relative_m, lifted.root_sigma_m
-        root_m[t] = fit_root(lifted.relative_m, rays[0], score[0], lifted.root_depth_m, lifted.root_sigma_m)
+        if conditions.closed_form_root:
+            lifted = _without_depth(lifted)
+        own = max(t - behind, 0)
+        if body is not None and seen[own] and t >= behind:
+            scale = body.update(lifted.relative_m)
+        pose_m[t] = lifted.relative_m * np.float32(scale)
+        root_m[t], sigma_m[t] = place(lifted, take.rays[own], take.score[own], scale)
     lifter.drop(0)
     return Answer(pose_m, root_m, sigma_m, step_ms)
+
+
+def _without_depth(lifted: LiftedPerson) -> LiftedPerson:
+    return lifted._replace(root_depth_m=np.nan, root_sigma_m=np.nan)
 
 
 class Tally:
@@ -102,36 +134,43 @@ class Tally:
     def __init__(self) -> None:
         self._parts: dict[str, list[Array]] = {}
 
+    def __bool__(self) -> bool:
+        """Whether any frame was counted."""
+        return bool(self._parts)
+
     def add(self, take: Take, answer: Answer, lag: int) -> None:
-        """Count one take. Frames with no joint in view are left out; `lag` frames at the end too."""
-        frames = len(take.rays) - lag
-        seen: Array = np.any(take.score[:frames] > 0, axis=1)
-        if frames < 1 or not seen.any():
+        """Count one take. The answer at t is of frame t - lag; a negative lag is a prediction.
+
+        Frames with no joint in view are left out, and those at the ends that have no answer or no truth.
+        """
+        behind, ahead, frames = max(lag, 0), max(-lag, 0), len(take)
+        true, said = slice(ahead, frames - behind), slice(behind, frames - ahead)
+        seen: Array = np.any(take.score[true] > 0, axis=1)
+        if frames <= behind + ahead or not seen.any():
             return
-        root_true = take.truth_m[:frames, _PELVIS]
-        truth_m = take.truth_m[:frames] - root_true[:, None]
-        pose_m, root_m = answer.pose_m[lag:], answer.root_m[lag:]
+        root_true = take.truth_m[true, _PELVIS]
+        truth_m = take.truth_m[true] - root_true[:, None]
+        pose_m, root_m = answer.pose_m[said], answer.root_m[said]
         miss_m = np.abs(root_m[:, 2] - root_true[:, 2])
-        self._put("joints", joint_errors_mm(pose_m, truth_m)[seen])
-        for name, measure in (
-            ("mpjpe_mm", mpjpe_mm),
-            ("n_mpjpe_mm", n_mpjpe_mm),
-            ("pa_mpjpe_mm", pa_mpjpe_mm),
-        ):
-            self._put(name, measure(pose_m, truth_m)[seen])
-        self._put("mrpe_mm", root_error_mm(root_m, root_true)[seen])
-        self._put("within_sigma", (miss_m <= answer.sigma_m[lag:])[seen])
         steps = seen[1:] & seen[:-1]
-        self._put("mpjve_mm", velocity_error_mm(pose_m, truth_m)[steps])
-        self._put("accel_mm", acceleration_error_mm(pose_m, truth_m)[steps[1:] & steps[:-1]])
-        self._put("step_ms", answer.step_ms)
+        for name, values in (
+            ("joints", joint_errors_mm(pose_m, truth_m)[seen]),
+            ("mpjpe_mm", mpjpe_mm(pose_m, truth_m)[seen]),
+            ("n_mpjpe_mm", n_mpjpe_mm(pose_m, truth_m)[seen]),
+            ("pa_mpjpe_mm", pa_mpjpe_mm(pose_m, truth_m)[seen]),
+            ("mrpe_mm", root_error_mm(root_m, root_true)[seen]),
+            ("within_sigma", (miss_m <= answer.sigma_m[said])[seen]),
+            ("depth_bias_percent", depth_bias_percent(root_m, root_true)[seen]),
+            ("bone_cv_percent", np.array([bone_variation_percent(pose_m[seen])])),
+            ("mpjve_mm", velocity_error_mm(pose_m, truth_m)[steps]),
+            ("accel_mm", acceleration_error_mm(pose_m, truth_m)[steps[1:] & steps[:-1]]),
+            ("step_ms", answer.step_ms),
+        ):
+            self._parts.setdefault(name, []).append(values.reshape(-1))
 
-    def _put(self, name: str, values: Array) -> None:
-        self._parts.setdefault(name, []).append(np.asarray(values).reshape(-1))
-
-    def figures(self) -> dict[str, float]:
-        """Means over frames, PCK and AUC over joints, the median step time, the share within a sigma."""
-        if not self._parts:
+    def figures(self) -> Figures:
+        """Means over frames, PCK and AUC over joints, the median step time, bones' change over takes."""
+        if not self:
             raise MotionFileError("no frame of the motion shows anyone: take longer or other sequences")
         whole = {name: np.concatenate(parts) for name, parts in self._parts.items()}
         errors, step_ms = whole.pop("joints"), whole.pop("step_ms")
@@ -140,15 +179,32 @@ class Tally:
         return {name: round(value, _DECIMALS) for name, value in found.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """What lifters are given and where they run."""
+def evaluate_takes(
+    manifest: Manifest,
+    takes: Sequence[Take],
+    conditions: Conditions,
+    by: GroupBy | None = None,
+    tick: Callable[[int], object] = lambda frames: None,
+) -> dict[str, Figures]:
+    """The figures of one lifter for each group of takes, by name; `tick` is told how many frames each took.
 
-    kind: InputKind = "gt"
-    seed: int = 0
-    fov_deg: tuple[float, float] = FOV_DEG
-    engine: Choice = "onnxruntime"
-    threads: int = 2
+    Root-relative errors are over all joints but the root. The root is where `realtime.lift.place` puts it,
+    as in the live pipeline. Groups of which no frame shows anyone are left out.
+    """
+    engine: Engine = open_engine(manifest.check_file(), conditions.engine, conditions.threads)
+    tallies: dict[str, Tally] = {}
+    try:
+        lifter = Lifter(manifest, engine, conditions.lag)
+        lag = lifter.delay
+        for take in takes:
+            tally = tallies.setdefault(take.group(by), Tally())
+            tally.add(take, run_lifter(lifter, take, conditions), lag)
+            tick(len(take))
+    finally:
+        engine.close()
+    counted = {name: tally for name, tally in tallies.items() if tally} or {"all": Tally()}
+    fixed = {"lag_frames": lag, "params": parameter_count(manifest.path)}
+    return {name: counted[name].figures() | fixed for name in sorted(counted)}
 
 
 def evaluate(
@@ -156,20 +212,36 @@ def evaluate(
     motion: Motion,
     conditions: Conditions,
     tick: Callable[[int], object] = lambda frames: None,
-) -> dict[str, float]:
-    """The figures of one lifter over all sequences; `tick` is told how many frames each took.
+) -> Figures:
+    """The figures of one lifter over all sequences; see `evaluate_takes`."""
+    return evaluate_takes(manifest, conditions.takes(motion), conditions, tick=tick)["all"]
 
-    Root-relative errors are over all joints but the root. The root is the pose fitted to its rays with
-    the model's depth as the prior (`realtime.lift.fit_root`), as the live pipeline does.
+
+def rows_of(
+    manifest: Manifest,
+    takes: Sequence[Take],
+    conditions: Conditions,
+    by: GroupBy | None = None,
+    tick: Callable[[int], object] = lambda frames: None,
+) -> list[Row]:
+    """One row for each group, as `realtime-evaluate` prints them."""
+    nets = ROOT_DEPTH in manifest.outputs and not conditions.closed_form_root
+    rows = []
+    for group, figures in evaluate_takes(manifest, takes, conditions, by, tick).items():
+        known: Row = {"lifter": manifest.name, "input": conditions.kind, **figures}
+        known |= {"root": "net" if nets else "closed form", "height_given": True, "group": group}
+        keys = KEYS + MORE_KEYS + ("height_given",) * conditions.height_given + ("group",) * bool(by)
+        rows.append({key: known[key] for key in keys})
+    return rows
+
+
+def lags_of(manifest: Manifest, asked: Sequence[int]) -> list[int]:
+    """The lags to evaluate a lifter at: those asked for if it has a dial, else its own alone.
+
+    Raises UsageError for a lag that is not on its dial.
     """
-    engine: Engine = open_engine(manifest.check_file(), conditions.engine, conditions.threads)
-    try:
-        lifter, tally = Lifter(manifest, engine), Tally()
-        for sequence in motion.sequences:
-            take = draw_take(sequence, conditions.kind, conditions.seed, conditions.fov_deg)
-            tally.add(take, run_lifter(lifter, take), manifest.delay)
-            tick(len(sequence))
-    finally:
-        engine.close()
-    fixed = {"lag_frames": manifest.delay, "params": parameter_count(manifest.path)}
-    return tally.figures() | fixed
+    if not manifest.lags or not asked:
+        return [0]
+    for lag in asked:
+        choose_lag(manifest, lag)
+    return list(dict.fromkeys(asked))

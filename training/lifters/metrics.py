@@ -16,6 +16,7 @@ from realtime.types import Array, FloatArray
 PCK_MM = 150.0
 AUC_STEP_MM = 5.0
 _OTHERS = [i for i, joint in enumerate(H36M17.joints) if joint != "pelvis"]
+_BONES = np.array([H36M17.indices(*bone) for bone in H36M17.bones])
 
 
 def joint_errors_mm(pose_m: FloatArray, truth_m: FloatArray) -> Array:
@@ -67,6 +68,24 @@ def velocity_error_mm(pose_m: FloatArray, truth_m: FloatArray) -> Array:
 def acceleration_error_mm(pose_m: FloatArray, truth_m: FloatArray) -> Array:
     """Mean error of the joints' second differences, mm a frame squared, (T - 2,)."""
     return mpjpe_mm(_change(pose_m, 2), _change(truth_m, 2))
+
+
+def depth_bias_percent(root_m: FloatArray, truth_m: FloatArray) -> Array:
+    """How much too far the pelvis (T, 3) lies along the optical axis, percent of its true depth, (T,)."""
+    truth = truth_m[:, 2].astype(np.float64)
+    return np.asarray(100.0 * (root_m[:, 2] - truth) / truth)
+
+
+def bone_variation_percent(pose_m: FloatArray) -> float:
+    """How much bones change their length within a take: std over mean, the median of the 16 bones.
+
+    0 for fewer than two frames.
+    """
+    if len(pose_m) < 2:
+        return 0.0
+    pose = pose_m.astype(np.float64)
+    length = np.linalg.norm(pose[:, _BONES[:, 0]] - pose[:, _BONES[:, 1]], axis=-1)
+    return float(np.median(100.0 * length.std(axis=0) / np.maximum(length.mean(axis=0), 1e-9)))
 
 
 def _change(pose_m: FloatArray, order: int) -> Array:

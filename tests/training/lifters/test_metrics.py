@@ -100,3 +100,22 @@ def test_shares_under_thresholds() -> None:
     assert metrics.auc(np.zeros(4)) == pytest.approx(100 * 30 / 31)
     assert metrics.auc(np.full(4, 500.0)) == 0
     assert metrics.auc(np.array([72.0])) == pytest.approx(100 * 16 / 31)
+
+
+def test_depth_bias_is_signed_and_relative() -> None:
+    truth = np.array([[1.0, 0, 4], [0, 0, 2]])
+    np.testing.assert_allclose(metrics.depth_bias_percent(truth * [1, 1, 1.1], truth), 10)
+    np.testing.assert_allclose(metrics.depth_bias_percent(truth - [0, 0, 1], truth), [-25, -50])
+
+
+def test_bones_that_keep_their_length_do_not_vary() -> None:
+    assert metrics.bone_variation_percent(TRUTH) == pytest.approx(0, abs=0.05)
+    sizes = np.array([0.9, 1.1] * 6)[:, None, None]
+    assert metrics.bone_variation_percent(TRUTH * sizes) == pytest.approx(10, rel=0.01)
+    assert metrics.bone_variation_percent(TRUTH[:1]) == 0
+
+
+def test_one_bone_that_varies_does_not_move_the_median() -> None:
+    pose = TRUTH.copy()
+    pose[::2, 13] += 0.2
+    assert metrics.bone_variation_percent(pose) < 0.05

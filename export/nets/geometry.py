@@ -115,3 +115,8 @@ def place(seen: View, pose: Tensor, log_size: Tensor) -> tuple[Tensor, Tensor]:
     together = torch.cat([pose, torch.cat([sideways, depth], dim=-1)], dim=-2)
     real = together @ seen.turn.transpose(-1, -2)
     return real[..., :JOINTS, :], real[..., JOINTS, 2:].clamp(min=_MIN_DEPTH_M)
+
+
+def upright(seen: View, pose: Tensor) -> Tensor:
+    """Turn a pose (..., 17, 3) in virtual axes back to real camera axes."""
+    return pose @ seen.turn.transpose(-1, -2)

@@ -1,0 +1,47 @@
+"""What a lifter is trained on: clips as it sees them, the truth, and the person at other times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from export.nets.step import DEPTH, RAYS, SCORE
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """P frames of the same person before the same camera, at random times, in no order.
+
+    rays (B, P, 17, 2), score (B, P, 17), pose (B, P, 17, 3) root-relative metres, weight (B, P, 17) as in
+    `Batch`. count (B,) whole numbers up to P: so many of them, the first ones, had been seen before the clip.
+    """
+
+    rays: Tensor
+    score: Tensor
+    pose: Tensor
+    weight: Tensor
+    count: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """B clips of T frames as a lifter sees them, and the truth.
+
+    rays (B, T, 17, 2), score (B, T, 17), depth (B, T, 17) as in `export.nets.step`; pose (B, T, 17, 3)
+    root-relative metres in camera axes, root_depth (B, T) metres, weight (B, T, 17): how much each joint
+    counts, 0 for none.
+    """
+
+    rays: Tensor
+    score: Tensor
+    depth: Tensor
+    pose: Tensor
+    root_depth: Tensor
+    weight: Tensor
+    past: Past
+
+    @property
+    def given(self) -> dict[str, Tensor]:
+        """The inputs by name."""
+        return {RAYS: self.rays, SCORE: self.score, DEPTH: self.depth}

@@ -1,0 +1,35 @@
+"""What training needs to know of a lifter: how to build it, and what to make small."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from export.nets.step import StepNet
+from training.lifters.batch import Batch
+
+Loss = Callable[[Any, Batch, torch.Generator], Tensor]
+"""(net in training mode, batch, source of randomness) to a scalar; it runs the net as its paper trains it."""
+
+
+def _nothing(net: nn.Module) -> None:
+    """Most systems hold their weights by nothing but the optimiser."""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A lifting system. paper: where it comes from, in words.
+
+    build: its net, from options by name; the defaults are the paper's. loss: what training makes small.
+    constrain: called after every optimiser step.
+    """
+
+    name: str
+    paper: str
+    build: Callable[..., StepNet]
+    loss: Loss
+    constrain: Callable[[nn.Module], None] = _nothing

@@ -25,8 +25,9 @@ from typing import Any, get_args
 
 import numpy as np
 
+from export.probes import StepProbe, sample_steps
 from export.variants import Precision, variant
-from realtime.engines.base import TensorSpec
+from realtime.engines.base import Engine, TensorSpec
 from realtime.engines.build import DEFAULT_OPTIONS, build_with, plan_key
 from realtime.engines.cuda import open_cuda
 from realtime.engines.lane import Timings, shape_of
@@ -34,7 +35,7 @@ from realtime.engines.library import Kind, installed, load_library, why_not
 from realtime.engines.open import open_engine
 from realtime.engines.store import EngineStore
 from realtime.engines.tensorrt import RunOptions, TensorRtEngine
-from realtime.lift import Lifter
+from realtime.lift import DEPTH, RAYS, SCORE, Lifter
 from realtime.machine import processor
 from realtime.manifest import Manifest
 from realtime.models import catalogue
@@ -43,6 +44,7 @@ from realtime.types import Array
 
 RESULTS = Path(__file__).parent / "results"
 BATCHES = (1, 4)
+FRAMES = 30
 WARM_UP_S = 0.2
 CONTRACT = ["tests/engines/test_contract.py", "tests/engines/test_open.py", "tests/export/test_parity.py"]
 
@@ -62,10 +64,23 @@ def random_feeds(specs: dict[str, TensorSpec], batch: int) -> dict[str, Array]:
     return {name: random.random(shape_of(spec, batch)).astype(spec.dtype) for name, spec in specs.items()}
 
 
+def shown_people(manifest: Manifest, reference: Engine, batch: int) -> dict[str, Array]:
+    """What a lifter is given at the last of some frames of the sample, its state as the frames left it."""
+    frames = sample_steps(manifest, FRAMES)
+    said = StepProbe(manifest, frames).ask(reference).tensors
+    feeds: dict[str, Array] = {name: values[-1] for name, values in frames.items()}
+    feeds |= {s.input: said[s.output][-2] for s in manifest.state}
+    people = np.arange(batch) % len(feeds[RAYS])
+    return {name: values[people] for name, values in feeds.items()}
+
+
 def parity(engine: TensorRtEngine, reference: Manifest, batch: int) -> dict[str, float]:
     """The largest difference of each output from the FP32 model in ONNX Runtime."""
-    feeds = random_feeds(dict(engine.inputs), batch)
     other = open_engine(reference.check_file(), "onnxruntime")
+    if reference.role == "lifter":
+        feeds = shown_people(reference, other, batch)
+    else:
+        feeds = random_feeds(dict(engine.inputs), batch)
     found, wanted = engine.infer(feeds), other.infer(feeds)
     return {name: float(np.abs(found[name] - wanted[name]).max()) for name in wanted}
 
@@ -92,11 +107,12 @@ def runner(engine: TensorRtEngine, manifest: Manifest, batch: int) -> Callable[[
     """One run as the pipeline does it: a lifter's step with its state on the GPU, else `infer`."""
     if manifest.role == "lifter":
         lifter = Lifter(manifest, engine)
-        feeds = random_feeds({n: engine.inputs[n] for n in ("rays", "score")}, batch)
+        given = {n: engine.inputs[n] for n in (RAYS, SCORE, DEPTH) if n in engine.inputs}
+        feeds = random_feeds(given, batch)
         people = list(range(batch))
 
         def step() -> Timings | None:
-            lifter.step(feeds["rays"], feeds["score"], people)
+            lifter.step(feeds[RAYS], feeds[SCORE], people, feeds.get(DEPTH))
             return engine.timings
 
         return step

@@ -23,7 +23,7 @@ _MEGABYTE = 1e6
 @click.group(
     invoke_without_command=True,
     epilog="Examples:\n\n  realtime-export\n\n  realtime-export list\n\n  realtime-export fetch blazepose\n\n"
-    "  realtime-export build --all\n\n  realtime-export verify causal-tcn\n\n"
+    "  realtime-export build --all\n\n  realtime-export verify unified\n\n"
     "  realtime-export info model.onnx",
 )
 @click.pass_context

@@ -20,7 +20,10 @@ from realtime.models.catalogue import BLAZEPOSE
 # onnx takes a third of a second to import, and torch seconds, which the other commands should not cost:
 # what needs them is imported inside the commands.
 
-_SHAPES = "As trtexec: NAME:1x17x2,OTHER:1x17. Without: batches from 1 to 16."
+_SHAPES = (
+    "As trtexec: NAME:1x17x2,OTHER:1x17. Inputs that are not named have the batch of those that are. "
+    "Without: batches from 1 to 16."
+)
 
 
 def prepare() -> None:
@@ -93,9 +96,9 @@ def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command(
-    epilog="Examples:\n\n  realtime-export build causal-tcn\n\n"
+    epilog="Examples:\n\n  realtime-export build unified\n\n"
     "  realtime-export build --all --backend tensorrt-rtx --precision fp16\n\n"
-    "  realtime-export build causal-tcn --minShapes rays:1x17x2 --optShapes rays:2x17x2 "
+    "  realtime-export build unified --minShapes rays:1x17x2 --optShapes rays:2x17x2 "
     "--maxShapes rays:4x17x2"
 )
 @click.argument("model", required=False)
@@ -151,8 +154,8 @@ def _build_options(given: dict[str, Any]) -> BuildOptions:
 
 
 @click.command(
-    epilog="Examples:\n\n  realtime-export verify causal-tcn\n\n"
-    "  realtime-export verify causal-tcn --checkpoint runs/tcn/checkpoint.npz\n\n"
+    epilog="Examples:\n\n  realtime-export verify unified\n\n"
+    "  realtime-export verify unified --checkpoint runs/unified/checkpoint.npz\n\n"
     "  realtime-export verify blazepose"
 )
 @click.argument("model")
@@ -193,8 +196,8 @@ def verify(model: str, checkpoint: Path | None) -> None:
 
 
 @click.command(
-    epilog="Examples:\n\n  realtime-export onnx causal-tcn\n\n"
-    "  realtime-export onnx causal-tcn --checkpoint runs/tcn/checkpoint.npz -o out"
+    epilog="Examples:\n\n  realtime-export onnx unified\n\n"
+    "  realtime-export onnx unified --checkpoint runs/unified/checkpoint.npz -o out"
 )
 @click.argument("name")
 @click.option(

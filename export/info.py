@@ -109,6 +109,8 @@ def _manifest(manifest: Manifest) -> Iterator[Row]:
     yield "model", f"{manifest.name}, {manifest.role}"
     if manifest.skeleton:
         yield "skeleton", manifest.skeleton
+    if manifest.lags:
+        yield "lags", f"{', '.join(map(str, sorted(manifest.lags)))} frames"
     yield "licence", manifest.licence
     yield "origin", manifest.origin
     try:

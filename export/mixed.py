@@ -16,6 +16,7 @@ from onnx import helper
 from export.parity import BOUNDS, Parity, compare
 from export.precision import convertible, to_float16
 from export.probes import Answer, Probe
+from export.whole import exact_nodes
 from realtime.errors import ModelError
 from realtime.types import Array
 
@@ -92,21 +93,24 @@ def stored(model: Any) -> Any:
 def find_mixed(model: Any, probe: Probe, tick: Callable[[], object] = lambda: None) -> Mixed:
     """The FP16 form of an FP32 `onnx.ModelProto` that answers a probe as it does, with few weights in FP32.
 
-    All of it in FP16, if that is near enough. Otherwise its parts are ranked by the error that each makes
-    alone for what it weighs; as many of the worst as need be stay FP32, and those of them with weights
-    that turn out not to matter go back. A part is a node, or several in a row where a large net would take
-    minutes. tick: called after each measurement. Raises ModelError when FP16 cannot do.
+    What computes with whole numbers stays FP32 (`export.whole`), and the rest is FP16, if that is near
+    enough. Otherwise its parts are ranked by the error that each makes alone for what it weighs; as many of
+    the worst as need be stay FP32, and those of them with weights that turn out not to matter go back. A
+    part is a node, or several in a row where a large net would take minutes. tick: called after each
+    measurement. Raises ModelError when FP16 cannot do.
     """
     nodes = convertible(model)
     if not nodes:
         raise ModelError(f"{model.graph.name} has nothing that could be FP16: use --precision fp32")
-    trial = _Trial(model, probe, probe.ask(InMemory(model)), tick)
+    exact = tuple(name for name in exact_nodes(model, probe, InMemory) if name in set(nodes))
+    trial = _Trial(model, probe, probe.ask(InMemory(model)), exact, tick)
     began_ns = time.perf_counter_ns()
     if trial.passes(()):
         return trial.result((), len(nodes))
+    nodes = [name for name in nodes if name not in exact]
     seconds = (time.perf_counter_ns() - began_ns) / 1e9
     parts = _split(model, nodes, max(_FEWEST_PARTS, int(_SEARCH_S / seconds)))
-    return trial.result(_prune(trial, _fewest(trial, parts)), len(nodes))
+    return trial.result(_prune(trial, _fewest(trial, parts)), len(nodes) + len(exact))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +123,16 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """Measures FP16 forms of one model."""
+    """Measures FP16 forms of one model. exact: nodes that stay FP32 in all of them."""
 
     model: Any
     probe: Probe
     reference: Answer
+    exact: tuple[str, ...]
     tick: Callable[[], object]
 
     def result(self, kept: Sequence[_Part], nodes: int) -> Mixed:
-        names = tuple(name for part in kept for name in part.nodes)
+        names = self._names(kept)
         return Mixed(to_float16(self.model, names), names, nodes, self.plain(kept), self.rounded(kept))
 
     def plain(self, kept: Sequence[_Part]) -> Parity:
@@ -141,7 +146,10 @@ class _Trial:
         return rounded.holds and self.plain(kept).worst <= _SHARE * BOUNDS[rounded.unit]
 
     def _half(self, kept: Sequence[_Part]) -> Any:
-        return to_float16(self.model, [name for part in kept for name in part.nodes])
+        return to_float16(self.model, self._names(kept))
+
+    def _names(self, kept: Sequence[_Part]) -> tuple[str, ...]:
+        return (*self.exact, *(name for part in kept for name in part.nodes))
 
     def _compare(self, changed: Any) -> Parity:
         with np.errstate(all="ignore"):

@@ -56,7 +56,7 @@ class _Converter:
         graph = self.model.graph
         self.opsets = {entry.domain: entry.version for entry in self.model.opset_import}
         self.weights = {tensor.name: tensor for tensor in graph.initializer}
-        self.floats = _float_tensors(self.model)
+        self.floats = float_tensors(self.model)
         self.made = {*self.weights, *(value.name for value in graph.input)}
 
     def convert(self) -> Any:
@@ -176,7 +176,7 @@ class _Converter:
         graph.initializer.extend([*fulls, *halves])
 
 
-def _float_tensors(model: Any) -> set[str]:
+def float_tensors(model: Any) -> set[str]:
     """The names of all FP32 tensors. Raises ModelError when they cannot be told."""
     try:
         graph = onnx.shape_inference.infer_shapes(model, check_type=True, data_prop=True).graph

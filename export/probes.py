@@ -1,4 +1,4 @@
-"""What networks are compared on: crops of the sample clip, and the rays of the person it shows."""
+"""What networks are compared on: crops of the sample clip, and what lifters see of the person in it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from realtime import sample
 from realtime.decode import detector_decoder, estimator_decoder, follow_box
 from realtime.errors import ModelError
-from realtime.lift import POSE, RAYS, ROOT_DEPTH, SCORE
+from realtime.lift import DEPTH, LAG, POSE, RAYS, ROOT_DEPTH, SCORE
 from realtime.manifest import ImageInput, Manifest
 from realtime.preprocess import UnitMap, feeder
 from realtime.types import Array, FloatArray, Frame, Region
@@ -92,13 +92,14 @@ class ImageProbe:
 class StepProbe:
     """People followed over T frames by a lifter, whose state is carried from each to the next.
 
-    rays: (T, N, 17, 2). score: (T, N, 17). Places: the joints round the pelvis, and the pelvis's depth.
+    frames: each of its inputs but the state (T, N, ...). Places: the joints round the pelvis, and where
+    the net says it, the pelvis's depth.
     """
 
-    def __init__(self, manifest: Manifest, rays: FloatArray, score: FloatArray) -> None:
-        self.feeds = [{RAYS: r, SCORE: s} for r, s in zip(rays, score, strict=True)]
+    def __init__(self, manifest: Manifest, frames: Mapping[str, FloatArray]) -> None:
+        length, self._people = frames[RAYS].shape[:2]
+        self.feeds = [{name: values[t] for name, values in frames.items()} for t in range(length)]
         self._state = manifest.state
-        self._people = rays.shape[1]
 
     def ask(self, network: Runs) -> Answer:
         """Step through every frame, from a fresh state."""
@@ -113,9 +114,12 @@ class StepProbe:
         return Answer(_stacked(outputs), places, places, (True,) * len(places), "mm")
 
     def _places_mm(self, outputs: Mapping[str, Array]) -> FloatArray:
-        depth = np.zeros((self._people, 1, 3), np.float32)
-        depth[:, 0, 2] = outputs[ROOT_DEPTH]
-        return np.concatenate([outputs[POSE], depth], axis=1).reshape(-1, 3) * _MM
+        places = outputs[POSE].reshape(-1, 3)
+        if ROOT_DEPTH in outputs:
+            depth = np.zeros((self._people, 3), np.float32)
+            depth[:, 2] = outputs[ROOT_DEPTH]
+            places = np.concatenate([places, depth])
+        return places * _MM
 
 
 def probe_for(manifest: Manifest, count: int) -> Probe:
@@ -124,24 +128,50 @@ def probe_for(manifest: Manifest, count: int) -> Probe:
     Raises ModelError for a lifter of another interface than this project's.
     """
     if manifest.role == "lifter":
-        if not {RAYS, SCORE} <= manifest.inputs.keys() or not {POSE, ROOT_DEPTH} <= manifest.outputs.keys():
-            raise ModelError(f"{manifest.name} takes no rays and scores: it cannot be compared as a lifter")
-        return StepProbe(manifest, *sample_rays(count))
+        return StepProbe(manifest, sample_steps(manifest, count))
     return ImageProbe(manifest, list(sample_images(manifest, count)))
 
 
-def sample_rays(frames: int) -> tuple[FloatArray, FloatArray]:
-    """Rays (T, 3, 17, 2) and scores (T, 3, 17): the sample's person at its place, mirrored, and as 2D nets
-    see people, some pixels off with some joints missing."""
-    exact_px = sample.load_truth()["keypoints_px"][:frames]
-    camera = sample.camera()
+def sample_steps(manifest: Manifest, frames: int) -> dict[str, FloatArray]:
+    """What a lifter is given of the sample clip's first frames, each input but the state (T, N, ...).
+
+    The sample's person at its place; mirrored, without depth; and as 2D nets see people, some pixels off
+    with some joints missing; and again, until there is someone for every lag. Raises ModelError for a
+    lifter that takes or gives something else than this project's do.
+    """
+    truth, camera = sample.load_truth(), sample.camera()
+    exact_px, z_m = truth["keypoints_px"][:frames], truth["pose_m"][:frames, :, 2]
     mirrored_px = np.array([camera.width - 1, 0], np.float32) + exact_px * np.array([-1, 1], np.float32)
     rng = np.random.default_rng(0)
     rough_px = exact_px + rng.normal(0, 3, exact_px.shape)
     people_px = np.stack([exact_px, mirrored_px, rough_px], axis=1).astype(np.float32)
     score = np.ones(people_px.shape[:3], np.float32)
     score[:, 2] = rng.uniform(0.2, 1, score[:, 2].shape) * (rng.random(score[:, 2].shape) < 0.9)
-    return camera.rays(people_px), score
+    behind = z_m / z_m[:, :1] - 1
+    rough = behind + rng.normal(0, 0.02, behind.shape)
+    depth = np.stack([behind, np.zeros_like(behind), rough], axis=1).astype(np.float32)
+    return lifter_frames(manifest, camera.rays(people_px), score, depth)
+
+
+def lifter_frames(
+    manifest: Manifest, rays: FloatArray, score: FloatArray, depth: FloatArray
+) -> dict[str, FloatArray]:
+    """The inputs a lifter names, without its state, of N people over T frames.
+
+    rays: (T, N, 17, 2). score, depth: (T, N, 17). Of a lifter with a choice of lags each person asks for
+    another; where there are more lags than people, people come repeatedly. Raises ModelError for a lifter
+    of another interface than this project's.
+    """
+    given = {RAYS: rays, SCORE: score, DEPTH: depth}
+    taken = manifest.inputs.keys() - {s.input for s in manifest.state}
+    if not {RAYS, SCORE} <= taken <= {*given, LAG} or POSE not in manifest.outputs:
+        raise ModelError(f"{manifest.name} takes no rays and scores: it cannot be compared as a lifter")
+    people = np.arange(max(rays.shape[1], len(manifest.lags)))
+    if manifest.lags:
+        asked = np.eye(len(manifest.lags), dtype=np.float32)[people % len(manifest.lags)]
+        given[LAG] = np.repeat(asked[None], len(rays), axis=0)
+    shown = people % rays.shape[1]
+    return {name: given[name] if name == LAG else given[name][:, shown] for name in given if name in taken}
 
 
 def sample_images(manifest: Manifest, count: int) -> Iterator[Mapping[str, Array]]:

@@ -60,11 +60,12 @@ def build_engine(
     """
     library = load_library(kind)
     model = variant(manifest, precision, tick).check_file()
-    key = plan_key(library, model, "" if library.portable else _device(), shapes or {}, options)
+    shapes = same_batch(manifest, shapes or {})
+    key = plan_key(library, model, "" if library.portable else _device(), shapes, options)
     store = EngineStore()
     known = store.load(key) is not None
     began_ns = time.perf_counter_ns()
-    store.obtain(key, lambda: build_with(library, model, shapes or {}, options))
+    store.obtain(key, lambda: build_with(library, model, shapes, options))
     if not store.path(key).is_file():
         raise EngineError(
             f"the engine of {manifest.name} is built but cannot be kept in {store.folder}: make it writable, "
@@ -72,6 +73,28 @@ def build_engine(
         )
     seconds = (time.perf_counter_ns() - began_ns) / 1e9
     return Built(manifest.name, store.path(key), key.precision, not known, seconds)
+
+
+def same_batch(manifest: Manifest, shapes: Shapes) -> Shapes:
+    """Shapes for all inputs whose batch is free: those not named have the batch of those that are.
+
+    Raises UsageError when the batches named differ.
+    """
+    free = {name: info.shape[1:] for name, info in manifest.inputs.items() if info.shape[:1] == (-1,)}
+    batches = {(given[0][0], given[1][0], given[2][0]) for name, given in shapes.items() if name in free}
+    if len(batches) > 1:
+        raise UsageError(
+            f"inputs share one batch, but the shapes given have {sorted(batches)}: make them agree"
+        )
+    if not batches:
+        return shapes
+    (batch,) = batches
+    others = {
+        name: ShapeRange(*((size, *rest) for size in batch))
+        for name, rest in free.items()
+        if name not in shapes and -1 not in rest
+    }
+    return {**others, **shapes}
 
 
 def parse_shapes(smallest: str, usual: str, largest: str) -> dict[str, ShapeRange]:

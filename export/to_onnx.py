@@ -6,17 +6,26 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
 
+from export.nets.step import (
+    CONFIDENCE,
+    DEPTH,
+    LAG,
+    POSE,
+    RAYS,
+    ROOT_DEPTH,
+    ROOT_DEPTH_SIGMA,
+    SCORE,
+    StepNet,
+)
 from export.slim import slim
 from realtime.engines.base import Engine
 from realtime.errors import ModelError
-from realtime.lift import POSE, RAYS, ROOT_DEPTH, ROOT_DEPTH_SIGMA, SCORE
 from realtime.manifest import Manifest, StateTensor, TensorInfo, sha256_of
 from realtime.skeleton import H36M17
 from realtime.types import Array, FloatArray
@@ -24,25 +33,6 @@ from realtime.types import Array, FloatArray
 OPSET = 17
 _JOINTS = len(H36M17)
 _TRACED_PEOPLE = 2
-
-
-class StepNet(Protocol):
-    """What every lifter's network offers besides its clip form.
-
-    state_shapes: of each state tensor, without the batch. forward_step: rays (N, 17, 2), score (N, 17)
-    and the states, to pose (N, 17, 3), root_depth (N,), root_depth_sigma (N,) and the next states.
-    """
-
-    name: str
-    delay: int
-
-    @property
-    def receptive_field(self) -> int: ...
-
-    @property
-    def state_shapes(self) -> tuple[tuple[int, ...], ...]: ...
-
-    def forward_step(self, rays: Tensor, score: Tensor, *state: Tensor) -> tuple[Tensor, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,30 +45,39 @@ class Provenance:
 
 
 class _Step(nn.Module):
-    """Gives the exporter `forward_step` as `forward`."""
+    """Gives the exporter `forward_step` as `forward`, with tensors in their order."""
 
     def __init__(self, net: StepNet) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, rays: Tensor, score: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        return self.net.forward_step(rays, score, *state)
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        count = len(self.net.inputs)
+        given = dict(zip(self.net.inputs, tensors[:count], strict=True))
+        answer, state = self.net.forward_step(given, tensors[count:])
+        return (*(answer[name] for name in self.net.outputs), *state)
 
 
 def describe_step(net: StepNet) -> tuple[dict[str, TensorInfo], dict[str, TensorInfo], list[StateTensor]]:
     """The inputs, outputs and state of a step model, as its manifest states them."""
+    shapes = {
+        RAYS: (-1, _JOINTS, 2), SCORE: (-1, _JOINTS), DEPTH: (-1, _JOINTS), LAG: (-1, len(lags_of(net))),
+        POSE: (-1, _JOINTS, 3), ROOT_DEPTH: (-1,), ROOT_DEPTH_SIGMA: (-1,), CONFIDENCE: (-1, _JOINTS),
+    }  # fmt: skip
     state = [
         StateTensor(f"state_{i}", f"next_state_{i}", tuple(shape)) for i, shape in enumerate(net.state_shapes)
     ]
-    inputs = {RAYS: TensorInfo((-1, _JOINTS, 2)), SCORE: TensorInfo((-1, _JOINTS))}
-    outputs = {
-        POSE: TensorInfo((-1, _JOINTS, 3)),
-        ROOT_DEPTH: TensorInfo((-1,)),
-        ROOT_DEPTH_SIGMA: TensorInfo((-1,)),
-    }
+    inputs = {name: TensorInfo(shapes[name]) for name in net.inputs}
+    outputs = {name: TensorInfo(shapes[name]) for name in net.outputs}
     inputs |= {s.input: TensorInfo((-1, *s.shape)) for s in state}
     outputs |= {s.output: TensorInfo((-1, *s.shape)) for s in state}
     return inputs, outputs, state
+
+
+def lags_of(net: StepNet) -> tuple[int, ...]:
+    """The lags a net can be asked for; empty if it has just its delay."""
+    lags: tuple[int, ...] = getattr(net, "lags", ())
+    return lags
 
 
 def export_step(net: StepNet, folder: Path, provenance: Provenance) -> Manifest:
@@ -123,6 +122,7 @@ def export_step(net: StepNet, folder: Path, provenance: Provenance) -> Manifest:
             state=tuple(state),
             receptive_field=net.receptive_field,
             delay=net.delay,
+            lags=lags_of(net),
             metrics=dict(provenance.metrics or {}),
             directory=folder,
         )
@@ -132,39 +132,47 @@ def export_step(net: StepNet, folder: Path, provenance: Provenance) -> Manifest:
     return manifest
 
 
-def random_steps(frames: int, people: int, seed: int = 0) -> tuple[FloatArray, FloatArray]:
-    """Frames of shapeless people: rays (T, N, 17, 2) and scores (T, N, 17), some joints missing."""
+def random_steps(net: StepNet, frames: int, people: int, seed: int = 0) -> dict[str, FloatArray]:
+    """Frames of shapeless people, each input (T, N, ...), some joints missing; a lag for each person."""
     rng = np.random.default_rng(seed)
     place = rng.uniform(-0.5, 0.5, (frames, people, 1, 2))
     size = rng.uniform(0.05, 0.3, (frames, people, 1, 1))
-    rays = place + size * rng.normal(0, 1, (frames, people, _JOINTS, 2))
     score = rng.uniform(0, 1, (frames, people, _JOINTS)) * (rng.random((frames, people, _JOINTS)) < 0.9)
-    return rays.astype(np.float32), score.astype(np.float32)
+    made: dict[str, Array] = {
+        RAYS: place + size * rng.normal(0, 1, (frames, people, _JOINTS, 2)),
+        SCORE: score,
+        DEPTH: size[..., 0] * rng.normal(0, 1, (frames, people, _JOINTS)),
+    }
+    if lags := lags_of(net):
+        asked = np.eye(len(lags))[np.arange(people) % len(lags)]
+        made[LAG] = np.broadcast_to(asked, (frames, people, len(lags)))
+    return {name: made[name].astype(np.float32) for name in net.inputs}
 
 
 def worst_gaps(
-    net: StepNet, engine: Engine, rays: FloatArray, score: FloatArray, reset_every: int = 97
+    net: StepNet, engine: Engine, frames: Mapping[str, FloatArray], reset_every: int = 97
 ) -> dict[str, float]:
     """Greatest absolute difference between a network's steps and an engine's, by output, each with its
-    own state. rays: (T, N, 17, 2), score: (T, N, 17). One person's state is cleared every so often.
+    own state. frames: each input (T, N, ...). One person's state is cleared every so often.
     """
     _, outputs, state = describe_step(net)
-    people = rays.shape[1]
+    length, people = frames[RAYS].shape[:2]
     theirs: dict[str, Array] = {s.input: np.zeros((people, *s.shape), np.float32) for s in state}
     ours = {name: torch.from_numpy(value.copy()) for name, value in theirs.items()}
     gaps = dict.fromkeys(outputs, 0.0)
-    for t in range(len(rays)):
+    for t in range(length):
         if t % reset_every == reset_every - 1:
             for name in theirs:
                 theirs[name][t % people] = 0.0
                 ours[name][t % people] = 0.0
-        got = engine.infer({RAYS: rays[t], SCORE: score[t]} | theirs)
+        given = {name: np.ascontiguousarray(values[t]) for name, values in frames.items()}
+        got = engine.infer(given | theirs)
         with torch.no_grad():
-            expected = net.forward_step(
-                torch.from_numpy(rays[t]), torch.from_numpy(score[t]), *(ours[s.input] for s in state)
-            )
-        for name, tensor in zip(outputs, expected, strict=True):
-            gaps[name] = max(gaps[name], float(np.abs(got[name] - tensor.numpy()).max()))
+            tensors = {name: torch.from_numpy(value) for name, value in given.items()}
+            answer, following = net.forward_step(tensors, tuple(ours[s.input] for s in state))
+        expected = answer | {s.output: after for s, after in zip(state, following, strict=True)}
+        for name in outputs:
+            gaps[name] = max(gaps[name], float(np.abs(got[name] - expected[name].numpy()).max()))
         theirs = {s.input: got[s.output].copy() for s in state}
-        ours = {s.input: expected[len(outputs) - len(state) + i] for i, s in enumerate(state)}
+        ours = {s.input: after for s, after in zip(state, following, strict=True)}
     return gaps

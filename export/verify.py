@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
@@ -16,12 +17,12 @@ from export.probes import Answer, Probe, probe_for
 from export.variants import cached_variant, load_network
 from realtime.engines.library import Kind, installed, why_not
 from realtime.engines.open import Choice, open_engine
-from realtime.errors import ModelError
+from realtime.errors import ModelError, UsageError
 from realtime.manifest import Manifest
 from realtime.types import Array
 
 if TYPE_CHECKING:
-    from export.nets.causal_tcn import CausalTcn
+    from export.nets.step import StepNet
 
 IMAGES, FRAMES = 24, 100
 
@@ -38,22 +39,24 @@ class Finding:
 class TorchSteps:
     """A step net in the place of an engine."""
 
-    def __init__(self, net: CausalTcn) -> None:
+    def __init__(self, net: StepNet) -> None:
         from export.to_onnx import describe_step
 
         self._net = net
-        self._inputs, self._outputs, _ = describe_step(net)
+        _, _, self._state = describe_step(net)
 
     def infer(self, feeds: Mapping[str, Array]) -> Mapping[str, Array]:
         """Run once."""
         import torch
 
+        tensors = {name: torch.from_numpy(np.array(value)) for name, value in feeds.items()}
         with torch.no_grad():
-            given = self._net.forward_step(*(torch.from_numpy(np.array(feeds[n])) for n in self._inputs))
-        return {name: tensor.numpy() for name, tensor in zip(self._outputs, given, strict=True)}
+            answer, after = self._net.forward_step(tensors, tuple(tensors[s.input] for s in self._state))
+        given = answer | {s.output: tensor for s, tensor in zip(self._state, after, strict=True)}
+        return {name: tensor.numpy() for name, tensor in given.items()}
 
 
-def load_checkpoint(path: Path) -> CausalTcn:
+def load_checkpoint(path: Path) -> StepNet:
     """The net whose averaged weights a training run keeps in `checkpoint.npz`.
 
     Raises ModelError when the file is none of that, or PyTorch is absent.
@@ -61,7 +64,7 @@ def load_checkpoint(path: Path) -> CausalTcn:
     try:
         import torch
 
-        from export.nets.causal_tcn import CausalTcn
+        from export.nets.catalogue import build_net
     except ImportError as error:
         raise ModelError(f"PyTorch is needed for {path}: pip install 'realtime-pose3d[export]'") from error
     try:
@@ -71,11 +74,13 @@ def load_checkpoint(path: Path) -> CausalTcn:
                 for name in archive.files
                 if name.startswith("averaged/")
             }
-        net = CausalTcn(width=int(weights["blocks.0.norm.weight"].shape[0]))
+            said = json.loads(str(archive["described"]))
+        net: Any = build_net(said["name"], said["options"])
         net.load_state_dict(weights)
-    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{path} is no checkpoint of the causal lifter: name a checkpoint.npz") from error
-    return net.eval()
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, UsageError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path} is no checkpoint of a lifter: name a checkpoint.npz") from error
+    ready: StepNet = net.eval()
+    return ready
 
 
 def verify(manifest: Manifest, checkpoint: Path | None = None) -> Iterator[Finding]:
@@ -105,8 +110,10 @@ def verify(manifest: Manifest, checkpoint: Path | None = None) -> Iterator[Findi
 
 def _torch_of(manifest: Manifest, checkpoint: Path) -> TorchSteps:
     """The torch net of a checkpoint, if a model can have been exported from it."""
+    from export.to_onnx import describe_step
+
     net = load_checkpoint(checkpoint)
-    if [s.shape for s in manifest.state] != [tuple(shape) for shape in net.state_shapes]:
+    if (dict(manifest.inputs), dict(manifest.outputs), list(manifest.state)) != describe_step(net):
         raise ModelError(f"{checkpoint} is of another net than {manifest.path}: name the one it was made of")
     return TorchSteps(net)
 

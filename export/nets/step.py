@@ -52,7 +52,9 @@ class StepNet(Protocol):
     def forward(self, given: Tensors) -> dict[str, Tensor]:
         """Every frame of clips (N, T, ...) that start with no past."""
 
-    def forward_step(self, given: Tensors, state: tuple[Tensor, ...]) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
+    def forward_step(
+        self, given: Tensors, state: tuple[Tensor, ...]
+    ) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
         """One frame of N people (N, ...) with what went before: the answer, and the next state."""
 
 

@@ -3,8 +3,8 @@
 - Location and scale of the person in, depth for its size out (AbsPoseLifter): `geometry.view` and `place`.
 - The 2D net's own depth of each joint in, where it has one, learnt under that net's noise (depth-aware
   temporal refinement).
-- Bone directions times the lengths of a body that is learnt over time (anatomy-aware), from every frame so far:
-  an attention average whose sums are the state, in the place of 50 sampled frames.
+- Bone directions times the lengths of a body that is learnt over time (anatomy-aware), from every frame so
+  far: an attention average whose sums are the state, in the place of 50 sampled frames.
 - Scores gate the keypoints' features (anatomy-aware, visibility attention).
 - Motion is asked to be right, not only places (seq2seq).
 
@@ -185,7 +185,7 @@ class Unified(nn.Module):
         window = torch.stack([padded[:, k : k + frames] for k in range(_REACH + 1)], dim=-2)
         flat = (part.flatten(0, 1) for part in (hidden, code, window, given[LAG]))
         answer = self._answer(*flat)
-        return {name: value.unflatten(0, (clips, frames)) for name, value in answer.items()}
+        return {name: value.unflatten(0, (clips, frames)) for name, value in answer.items()}  # type: ignore[no-untyped-call]
 
     def forward_step(
         self, given: Tensors, state: tuple[Tensor, ...]
@@ -223,7 +223,7 @@ class Unified(nn.Module):
             shift = max(lag, 0)
             picked = functional.pad(seen, (0, 0, shift, 0))[:, : size[1]].flatten(0, 1)
             raw = self._heads(hidden, code, picked[:, :_INPUT])[:, LAGS.index(lag)]
-            out[lag] = {k: v.unflatten(0, size) for k, v in self._place(raw, code, picked).items()}
+            out[lag] = {k: v.unflatten(0, size) for k, v in self._place(raw, code, picked).items()}  # type: ignore[no-untyped-call]
         return out
 
     def _look(self, given: Tensors) -> Tensor:
@@ -259,14 +259,14 @@ class Unified(nn.Module):
         return torch.stack([weight * value, weight], dim=-2)
 
     def _codes(self, x: Tensor, start: Tensor) -> Tensor:
-        """The body's code (N, T, _BODY) after each frame of clips, from the sums (N, 2, _MEMORY) before them."""
+        """The body's code (N, T, _BODY) after each frame of clips; the sums (N, 2, _MEMORY) come before."""
         frames = x.shape[1]
         age = torch.arange(frames)[:, None] - torch.arange(frames)
         kept = torch.where(age >= 0, _DECAY ** age.clamp(min=0).to(x.dtype), torch.zeros(()))
         added = self._frame_sums(x).flatten(-2)
         left = _DECAY ** torch.arange(1, frames + 1, dtype=x.dtype)
         sums = kept @ added + left[:, None] * start.flatten(-2).unsqueeze(1)
-        return self._code(sums.unflatten(-1, (2, _MEMORY)))
+        return self._code(sums.unflatten(-1, (2, _MEMORY)))  # type: ignore[no-untyped-call]
 
     def _code(self, sums: Tensor) -> Tensor:
         value, weight = sums[..., 0, :], sums[..., 1, :]

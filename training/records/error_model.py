@@ -17,6 +17,7 @@ import yaml
 from realtime.errors import UsageError
 from realtime.skeleton import H36M17
 from realtime.types import Array, FloatArray
+from training.records.depth_model import DepthModel, fit_depth, from_node
 from training.records.em import WINDOW, Mixture, fit_correlation, fit_gaussian, fit_mixture
 from training.records.store import Records
 
@@ -67,11 +68,13 @@ class ErrorModel:
     """Errors by class of visibility (`CLASSES`).
 
     missing: of the frames with three visible joints or more, the share in which nothing was found.
+    depth: of the net's own depths; None where it gives none.
     """
 
     behaviour: Mapping[str, Behaviour]
     missing: float
     provenance: Provenance
+    depth: DepthModel | None = None
 
     def draw(
         self,
@@ -141,6 +144,8 @@ class ErrorModel:
             "missing": _digits(self.missing),
             "classes": {key: _node(behaviour) for key, behaviour in self.behaviour.items()},
         }
+        if self.depth is not None:
+            node["depth"] = {key: _digits(value) for key, value in self.depth.node().items()}
         text = yaml.safe_dump(node, sort_keys=False, default_flow_style=None, width=110)
         try:
             path.write_text(text, encoding="utf-8")
@@ -175,7 +180,7 @@ def fit(records: Records, window: float = WINDOW) -> ErrorModel:
     provenance = Provenance(records.net, made, records.clips, records.frames, float(np.median(records.fps)))
     in_view = records.visible.sum(axis=1) >= _IN_VIEW
     missed = in_view & ~records.found
-    return ErrorModel(behaviour, float(missed.sum() / max(1, in_view.sum())), provenance)
+    return ErrorModel(behaviour, float(missed.sum() / max(1, in_view.sum())), provenance, fit_depth(records))
 
 
 def _behaviour(
@@ -267,7 +272,8 @@ def load_error_model(path: Path) -> ErrorModel:
         if (node["schema"], node["version"]) != (_SCHEMA, _VERSION) or tuple(node["joints"]) != H36M17.joints:
             raise ValueError(f"it is not a {_SCHEMA} of version {_VERSION} for {H36M17.name}")
         behaviour = {key: _from_node(node["classes"][key]) for key in CLASSES}
-        return ErrorModel(behaviour, float(node["missing"]), Provenance(**node["provenance"]))
+        depth = from_node(node["depth"]) if "depth" in node else None
+        return ErrorModel(behaviour, float(node["missing"]), Provenance(**node["provenance"]), depth)
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
         raise UsageError(
             f"{path} is not a 2D error model ({error}): make one with `realtime-train error-model`"

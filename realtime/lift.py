@@ -64,6 +64,19 @@ def choose_lag(manifest: Manifest, lag: int) -> FloatArray:
     return np.array([float(known == lag) for known in manifest.lags], np.float32)
 
 
+_IMAGE_MARGIN = 0.1
+
+
+def near_image(points_px: FloatArray, width: int, height: int) -> Array:
+    """Whether points (..., 2) lie in an image or within a tenth of its size beyond its rim, (...) bool.
+
+    A net places joints it cannot see far outside; the lifter does better without them.
+    """
+    size = np.array([width, height], np.float32)
+    margin = np.float32(_IMAGE_MARGIN) * size
+    return np.asarray(((points_px > -margin) & (points_px < size + margin)).all(axis=-1))
+
+
 class Lifter:
     """A step model with its temporal state, one row of state for each person.
 
@@ -256,13 +269,19 @@ STATURE_RATIO = 1.130
 sample's body, whose joints are exact."""
 
 
+def bone_paths_m(pose_m: FloatArray) -> Array:
+    """The summed length of the bones from the ankles (both legs' mean) to the head: (..., 17, 3) to (...)."""
+
+    def length(names: Sequence[str]) -> Array:
+        bones_m = np.diff(pose_m[..., H36M17.indices(*names), :], axis=-2)
+        return np.asarray(np.linalg.norm(bones_m, axis=-1).sum(axis=-1), np.float64)
+
+    return length(_SPINE_PATH) + (length(_LEG_PATHS[0]) + length(_LEG_PATHS[1])) / len(_LEG_PATHS)
+
+
 def bone_path_m(relative_m: FloatArray) -> float:
-    """The summed length of the bones from the ankles (both legs' mean) to the head, in metres."""
-
-    def length(names: Sequence[str]) -> float:
-        return float(np.linalg.norm(np.diff(relative_m[H36M17.indices(*names)], axis=0), axis=1).sum())
-
-    return length(_SPINE_PATH) + sum(length(path) for path in _LEG_PATHS) / len(_LEG_PATHS)
+    """`bone_paths_m` of one pose (17, 3)."""
+    return float(bone_paths_m(relative_m))
 
 
 class BodyScale:

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from realtime.camera import Intrinsics
-from realtime.lift import BodyScale, LiftedPerson, Lifter, place
+from realtime.lift import BodyScale, LiftedPerson, Lifter, near_image, place
 from realtime.skeleton import H36M17, JointMap
 from realtime.stream.lag import Answered, DelayedLifter, Seen
 from realtime.stream.ledger import TOTAL, Stopwatch
@@ -158,10 +158,5 @@ class PosePerception:
 
 
 def _inside(points_px: FloatArray, frame: Frame) -> FloatArray:
-    """1 where a point lies in the image (a tenth of its size beyond the rim included), else 0.
-
-    A net places joints it cannot see far outside; the lifter does better without them.
-    """
-    size = np.array([frame.width, frame.height], np.float32)
-    margin = 0.1 * size
-    return np.asarray(((points_px > -margin) & (points_px < size + margin)).all(axis=-1), np.float32)
+    """1 where a point is `near_image`, else 0."""
+    return near_image(points_px, frame.width, frame.height).astype(np.float32)

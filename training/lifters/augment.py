@@ -1,4 +1,5 @@
-"""Clips of motion on invented bodies: other bone lengths, arms of other clips, mirrored, turned, sped up."""
+"""Clips of motion on invented bodies: other bone lengths, arms of other clips, mirrored, turned, sped up,
+squatting and seated."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from realtime.skeleton import H36M17
 from realtime.types import Array, FloatArray
+from training.lifters.crouch import crouched, depths, over_the_feet
 from training.mocap.motion import Motion
 from training.mocap.rotations import axis_angle, unit
 
@@ -16,6 +18,11 @@ _BONES: Final[list[tuple[int, int]]] = [(H36M17.index(c), H36M17.index(p)) for c
 _CHILDREN: Final[list[int]] = [c for c, _ in _BONES]
 _PARENTS: Final[list[int]] = [p for _, p in _BONES]
 _SPEEDS = (0.7, 1.4)
+_HURRIED_SHARE = 0.15
+_HURRIED = (1.4, 4.0)
+_CROUCHED_SHARE = 0.12
+_NEARLY_STILL = (0.05, 0.4)
+_WANDER_M = 0.6
 _CHILD_SHARE = 0.04
 _ADULT_SCALE = (0.86, 1.12)
 _CHILD_SCALE = (0.6, 0.86)
@@ -54,6 +61,13 @@ def assemble(root_m: FloatArray, bones_m: FloatArray) -> FloatArray:
     return joints
 
 
+def _on_body(vectors: FloatArray, lengths_m: FloatArray) -> FloatArray:
+    """Joints (B, T, 17, 3) about the pelvis, along bone vectors (B, T, 16, 3) of these lengths (B, 16)."""
+    spans = np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6)
+    bones_m = vectors / spans * lengths_m[:, None, :, None]
+    return assemble(np.zeros((*vectors.shape[:2], 3), np.float32), bones_m)
+
+
 def torso_axes(joints_m: FloatArray) -> FloatArray:
     """(..., 3, 3) whose columns are the torso's axes: to its left, up, and forward; from (..., 17, 3)."""
     left, right, thorax, pelvis = (
@@ -88,33 +102,54 @@ class ClipSampler:
         self._share = self._lengths / self._lengths.sum()
         self._rooted = np.array([s.subject not in _ROOTLESS_SUBJECTS for s in motion.sequences])
         sources = [s for s in motion.subjects if s not in _ROOTLESS_SUBJECTS] or list(motion.subjects)
-        self._bodies_m = np.stack(
+        bodies_m = np.stack(
             [
                 bone_lengths(np.concatenate([s.positions_m for s in motion.sequences if s.subject == name]))
                 for name in sources
             ]
         )
+        # All of the mean body's size: proportions must not tell a net how tall someone is.
+        spans = bodies_m.sum(axis=1, keepdims=True)
+        self._bodies_m = (bodies_m * spans.mean() / spans).astype(np.float32)
 
-    def sample(self, rng: np.random.Generator, clips: int, frames: int) -> FloatArray:
-        """(clips, frames, 17, 3) metres, world, y up, each clip on a body of its own."""
+    def sample(self, rng: np.random.Generator, clips: int, frames: int, past: int = 0) -> FloatArray:
+        """(clips, frames + past, 17, 3) metres, world, y up, each clip on a body of its own.
+
+        The last `past` frames of each are the same person at random times of the same take, near the clip.
+        """
         take = rng.choice(len(self._lengths), clips, p=self._share)
-        joints_m = self._read(rng, take, frames)
+        crouching = rng.random(clips) < _CROUCHED_SHARE
+        joints_m = self._read(rng, take, (frames, past), crouching)
         vectors = _with_borrowed_arms(rng, joints_m)
-        spans = np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6)
         lengths_m, stature = self._bodies(rng, clips)
-        root_m = self._roots(rng, take, joints_m[:, :, H36M17.index("pelvis")], stature)
-        joints_m = assemble(root_m, vectors / spans * lengths_m[:, None, :, None])
-        return _turned(rng, _mirrored(rng, joints_m))
+        upright_m = _on_body(vectors, lengths_m)
+        root_m = self._roots(rng, take, joints_m[:, :, H36M17.index("pelvis")], stature, frames)
+        folded_m = upright_m.copy()
+        some = np.flatnonzero(crouching)
+        fold, seated = depths(rng, len(some), frames + past)
+        across = torso_axes(joints_m[some])[..., 0]
+        folded_m[some] = _on_body(crouched(rng, vectors[some], across, fold, seated), lengths_m[some])
+        root_m[some] = over_the_feet(root_m[some], upright_m[some], folded_m[some])
+        return _turned(rng, _mirrored(rng, folded_m + root_m[:, :, None]))
 
-    def _read(self, rng: np.random.Generator, take: Array, frames: int) -> FloatArray:
-        """Frames at a random speed from a random start; a take that is too short runs back and forth."""
+    def _read(self, rng: np.random.Generator, take: Array, size: tuple[int, int], still: Array) -> FloatArray:
+        """Frames at a random speed from a random start; a take that is too short runs back and forth.
+
+        size: frames in a row, and frames at random times after them. still: clips that hardly move.
+        """
+        frames, past = size
         last = (self._lengths[take] - 1)[:, None]
-        speed = rng.uniform(*_SPEEDS, len(take))[:, None]
-        start = rng.random((len(take), 1)) * np.maximum(last - speed * (frames - 1), 0)
+        clips = len(take)
+        speed = np.where(
+            rng.random(clips) < _HURRIED_SHARE, rng.uniform(*_HURRIED, clips), rng.uniform(*_SPEEDS, clips)
+        )
+        speed = np.where(still, rng.uniform(*_NEARLY_STILL, clips), speed)[:, None]
+        start = rng.random((clips, 1)) * np.maximum(last - speed * (frames - 1), 0)
         # A lone frame has no way to run: the period of one keeps the remainder defined.
         period = np.maximum(2 * last, 1)
         time = np.remainder(start + speed * np.arange(frames), period)
-        time = np.minimum(np.where(time > last, period - time, time), last)
+        time = np.where(time > last, period - time, time)
+        time = np.minimum(np.concatenate([time, rng.random((clips, past)) * last], axis=1), last)
         before = np.floor(time).astype(np.int64)
         after = np.minimum(before + 1, last)
         part = (time - before).astype(np.float32)[..., None, None]
@@ -133,19 +168,25 @@ class ClipSampler:
         for bone, (child, _) in enumerate(_BONES):
             if H36M17.joints[child].endswith("wrist"):
                 factors[:, bone] = forearm
-        body = self._bodies_m[rng.integers(len(self._bodies_m), size=clips)]
+        share = rng.random((clips, 1))
+        one, other = (self._bodies_m[rng.integers(len(self._bodies_m), size=clips)] for _ in range(2))
+        body = share * one + (1 - share) * other
         lengths_m = body * _symmetric(factors) * stature[:, None]
         return lengths_m.astype(np.float32), stature.astype(np.float32)
 
     def _roots(
-        self, rng: np.random.Generator, take: Array, root_m: FloatArray, stature: FloatArray
+        self, rng: np.random.Generator, take: Array, root_m: FloatArray, stature: FloatArray, frames: int
     ) -> FloatArray:
-        """Pelvis paths: scaled with the body, some held in place as by a camera that follows."""
+        """Pelvis paths: scaled with the body, some held in place as by a camera that follows.
+
+        Frames after the first `frames` are at other times: they lie about the clip's middle.
+        """
         clips = len(take)
         travel = np.where(rng.random(clips) < _STANDING_SHARE, rng.random(clips), 1.0)
         travel = np.where(self._rooted[take], travel, 0.0) * stature
-        middle = root_m[:, root_m.shape[1] // 2 : root_m.shape[1] // 2 + 1]
+        middle = root_m[:, frames // 2 : frames // 2 + 1]
         path = (root_m - middle) * travel[:, None, None]
+        path[:, frames:] = rng.normal(0, _WANDER_M, path[:, frames:].shape)
         height = np.where(self._rooted[take, None], root_m[..., 1], _PELVIS_HEIGHT_M)
         path[..., 1] = height * stature[:, None]
         return path.astype(np.float32)

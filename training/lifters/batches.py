@@ -1,67 +1,156 @@
-"""Training batches: augmented clips, seen by random cameras, through a noisy 2D net."""
+"""Training batches: augmented motion seen by random cameras, and rendered people as a 2D net saw them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
+from realtime.errors import UsageError
 from realtime.skeleton import H36M17
 from realtime.types import Array, FloatArray
 from training.lifters.augment import ClipSampler
-from training.lifters.cameras import look_at, rays_of
-from training.lifters.losses import Batch
-from training.lifters.noise import corrupt, hide
+from training.lifters.batch import Batch, Past
+from training.lifters.cameras import ANY, USUAL, joined, look_at, rays_of
+from training.lifters.noise import Seen, any_net, corrupt, hide, shipped_error_model
+from training.lifters.replay import ReplaySampler
+from training.records.error_model import ErrorModel, Kind
 
 _PELVIS = H36M17.index("pelvis")
-_CLEAN_SHARE = 0.25
 _WHOLE_SHARE = 0.75
+_WHOLE_SCORES = (1.0, 0.9)
 _UNSEEN_WEIGHT = 0.5
 _OUTSIDE_KEPT = 0.3
 _NEAREST_PELVIS_M = 0.8
+_BEHIND_M = 0.15
+_DEPTHLESS_SHARE = 0.3
+_KINDS: tuple[Kind, ...] = ("gt", "gaussian", "mixture")
 
 
 @dataclass(frozen=True, slots=True)
 class BatchSize:
     """Clips a batch and frames a clip; longer than a receptive field, so that full states are met.
 
-    Many short clips learn faster than few long ones: neighbouring frames say the same.
+    Many short clips learn faster than few long ones: neighbouring frames say the same. past: frames at other
+    times that come with each clip.
     """
 
     clips: int = 40
     frames: int = 48
+    past: int = 24
+
+    def __post_init__(self) -> None:
+        if self.clips < 1 or self.frames < 1 or self.past < 0:
+            raise UsageError("a batch needs at least one clip and one frame; past must not be below 0")
 
 
-def draw_batch(sampler: ClipSampler, size: BatchSize, seed: tuple[int, ...]) -> Batch:
-    """One batch. The same motion, size and seed give the same batch."""
-    rng = np.random.default_rng(seed)
-    world_m = sampler.sample(rng, size.clips, size.frames)
-    whole = rng.random(size.clips) < _WHOLE_SHARE
-    cameras = look_at(rng, world_m, np.where(whole, 0.98, 0.5))
-    camera_m = cameras.joints(world_m)
-    rays, score = observe(rng, camera_m, cameras.in_image(camera_m))
-    pelvis = camera_m[:, :, _PELVIS : _PELVIS + 1]
-    weight = np.where(score > 0, 1.0, _UNSEEN_WEIGHT)
-    # Nothing is asked of a frame with nobody in it, or with the person at the lens.
-    asked = (score > 0).any(axis=-1) & (pelvis[..., 0, 2] > _NEAREST_PELVIS_M)
-    tensors = (rays, score, camera_m - pelvis, pelvis[..., 0, 2], weight * asked[..., None])
-    return Batch(*(torch.from_numpy(np.ascontiguousarray(a, np.float32)) for a in tensors))
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """What clips are made of: shares of exact 2D and of records; the rest is motion through the error model.
 
-
-def observe(rng: np.random.Generator, camera_m: FloatArray, in_image: Array) -> tuple[FloatArray, FloatArray]:
-    """Rays and scores as a 2D net gives them for clips (B, T, 17, 3) in camera axes.
-
-    A share of the clips is clean. Joints outside the image are mostly missing, those behind it always.
+    kind: what is drawn of the error model (`ErrorModel.draw`). Without records their share is motion too.
+    usual: share of the clips of motion that cameras of the usual kind see, in place of any.
     """
-    clips = len(camera_m)
-    true_rays = rays_of(camera_m)
-    rays, score = corrupt(rng, true_rays)
-    score = hide(rng, score)
-    clean = (rng.random(clips) < _CLEAN_SHARE)[:, None, None]
-    rays = np.where(clean[..., None], true_rays, rays)
-    score = np.where(clean, rng.choice([1.0, 0.9], (clips, 1, 1)), score)
+
+    exact: float = 0.45
+    records: float = 0.25
+    usual: float = 0.0
+    kind: Kind = "mixture"
+
+    def __post_init__(self) -> None:
+        if min(self.exact, self.records) < 0 or self.exact + self.records > 1:
+            raise UsageError("shares of exact 2D and of records must lie between 0 and 1, their sum too")
+        if self.kind not in _KINDS:
+            raise UsageError(f"kind must be one of {', '.join(_KINDS)}, not {self.kind!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """What batches are drawn from."""
+
+    motion: ClipSampler
+    replay: ReplaySampler | None = None
+    errors: ErrorModel = field(default_factory=shipped_error_model)
+    mixture: Mixture = field(default_factory=Mixture)
+
+
+def draw_batch(draws: Draws, size: BatchSize, seed: tuple[int, ...]) -> Batch:
+    """One batch. The same sources, size and seed give the same batch."""
+    rng = np.random.default_rng(seed)
+    replayed = round(size.clips * draws.mixture.records) if draws.replay else 0
+    parts = [_from_motion(rng, draws, size, size.clips - replayed)] if replayed < size.clips else []
+    if draws.replay and replayed:
+        clips = draws.replay.sample(rng, replayed, size.frames, size.past)
+        score = hide(rng, clips.seen.score)
+        depth = _sometimes_none(rng, clips.seen.depth)
+        parts.append((Seen(clips.seen.rays, score, depth), clips.camera_m))
+    seen = Seen(
+        np.concatenate([s.rays for s, _ in parts]),
+        np.concatenate([s.score for s, _ in parts]),
+        np.concatenate([s.depth for s, _ in parts]),
+    )
+    return _batch(rng, seen, np.concatenate([camera_m for _, camera_m in parts]), size)
+
+
+def _from_motion(
+    rng: np.random.Generator, draws: Draws, size: BatchSize, clips: int
+) -> tuple[Seen, FloatArray]:
+    """Clips of motion before random cameras: a share of them exact, the others as the error model says.
+
+    Joints outside the image are mostly missing, those behind it always.
+    """
+    world_m = draws.motion.sample(rng, clips, size.frames, size.past)
+    whole = rng.random(clips) < _WHOLE_SHARE
+    first, usual = np.where(whole, 0.98, 0.5), round(clips * draws.mixture.usual)
+    parts = [
+        look_at(rng, world_m[some, : size.frames], first[some], mounting=mounting)
+        for some, mounting in ((slice(usual), USUAL), (slice(usual, None), ANY))
+        if len(first[some])
+    ]
+    cameras = joined(parts)
+    camera_m = cameras.joints(world_m)
+    rays = rays_of(camera_m)
+    seen = corrupt(rng, camera_m, rays, draws.errors, draws.mixture.kind, any_net)
+    exact_share = draws.mixture.exact / max(1e-9, 1 - (draws.mixture.records if draws.replay else 0))
+    exact = (rng.random(clips) < exact_share)[:, None, None]
+    score = np.where(exact, rng.choice(_WHOLE_SCORES, (clips, 1, 1)), hide(rng, seen.score))
     kept = rng.random((clips, 1, 1)) < _OUTSIDE_KEPT
-    behind = camera_m[..., 2] < 0.15
-    score = np.where((in_image | kept) & ~behind, score, 0.0)
-    return rays.astype(np.float32), score.astype(np.float32)
+    score = np.where((cameras.in_image(camera_m) | kept) & (camera_m[..., 2] >= _BEHIND_M), score, 0.0)
+    depth = np.where(exact, 0, _sometimes_none(rng, seen.depth))
+    rays = np.where(exact[..., None], rays, seen.rays)
+    return Seen(rays, score.astype(np.float32), depth), camera_m
+
+
+def _sometimes_none(rng: np.random.Generator, depth: FloatArray) -> FloatArray:
+    """Depths of which a share of the clips has none, as with 2D nets that give none."""
+    return np.asarray(depth * (rng.random((len(depth), 1, 1)) >= _DEPTHLESS_SHARE), np.float32)
+
+
+def _batch(rng: np.random.Generator, seen: Seen, camera_m: FloatArray, size: BatchSize) -> Batch:
+    pelvis = camera_m[:, :, _PELVIS : _PELVIS + 1]
+    weight = np.where(seen.score > 0, 1.0, _UNSEEN_WEIGHT)
+    # Nothing is asked of a frame with nobody in it, or with the person at the lens.
+    asked = (seen.score > 0).any(axis=-1) & (pelvis[..., 0, 2] > _NEAREST_PELVIS_M)
+    weight *= asked[..., None]
+    clip, past = np.s_[:, : size.frames], np.s_[:, size.frames :]
+    pose = camera_m - pelvis
+    return Batch(
+        _tensor(seen.rays[clip]),
+        _tensor(seen.score[clip]),
+        _tensor(seen.depth[clip]),
+        _tensor(pose[clip]),
+        _tensor(pelvis[clip][..., 0, 2]),
+        _tensor(weight[clip]),
+        past=Past(
+            _tensor(seen.rays[past]),
+            _tensor(seen.score[past]),
+            _tensor(pose[past]),
+            _tensor(weight[past]),
+            count=torch.from_numpy(rng.integers(0, size.past + 1, len(pose))),
+        ),
+    )
+
+
+def _tensor(array: Array) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array, np.float32))

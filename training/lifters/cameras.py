@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -13,10 +14,24 @@ from training.mocap.rotations import axis_angle
 
 FOV_DEG = (30.0, 90.0)
 DISTANCE_M = (1.5, 9.0)
-HEIGHT_M = (0.3, 2.5)
-PITCH_DEG = (-35.0, -3.0, 25.0)
-"""Lowest, most common and highest pitch; negative looks down."""
-ROLL_DEG = (-10.0, 0.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Mounting:
+    """How cameras stand. Pitch and roll: the least, the most common and the greatest, in degrees.
+
+    height_m: the least and the greatest. A negative pitch looks down, a positive roll turns clockwise.
+    """
+
+    height_m: tuple[float, float]
+    pitch_deg: tuple[float, float, float]
+    roll_deg: tuple[float, float, float]
+
+
+USUAL = Mounting((0.3, 2.5), (-35.0, -3.0, 25.0), (-10.0, 0.0, 10.0))
+"""What lifters are measured with."""
+ANY = Mounting((0.3, 3.2), (-45.0, -5.0, 25.0), (-20.0, 0.0, 20.0))
+"""What they are trained with: also high, steep and rolled ones."""
 _ASPECTS = (16 / 9, 4 / 3, 1.0, 3 / 4, 9 / 16)
 _FRAMING = 0.8
 _NEAREST_M = 0.6
@@ -56,18 +71,27 @@ class Cameras:
         return Cameras(self.camera_from_world[index], self.position_m[index], self.reach[index])
 
 
+def joined(parts: Sequence[Cameras]) -> Cameras:
+    """The cameras of all parts, in order."""
+    return Cameras(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Cameras)))
+
+
 def rays_of(camera_m: FloatArray) -> FloatArray:
     """Rays (..., 2) = (x/z, y/z) of points in camera axes; z is held above 5 cm."""
     return np.asarray(camera_m[..., :2] / np.maximum(camera_m[..., 2:], 0.05), np.float32)
 
 
-def _draw(rng: np.random.Generator, anchor_m: FloatArray, fov_deg: tuple[float, float]) -> Cameras:
+def _draw(
+    rng: np.random.Generator, anchor_m: FloatArray, fov_deg: tuple[float, float], mounting: Mounting
+) -> Cameras:
     """One camera for each anchor point (B, 3) in the world, which it shows somewhere in its image."""
     count = len(anchor_m)
     long_side = np.tan(np.radians(rng.uniform(*fov_deg, count)) / 2)
     aspect = rng.choice(_ASPECTS, count)
     reach = long_side[:, None] * np.stack([np.minimum(aspect, 1), np.minimum(1 / aspect, 1)], -1)
-    rotation = _rotations(rng.triangular(*PITCH_DEG, count), rng.triangular(*ROLL_DEG, count))
+    rotation = _rotations(
+        rng.triangular(*mounting.pitch_deg, count), rng.triangular(*mounting.roll_deg, count)
+    )
     ray = np.concatenate([rng.uniform(-_FRAMING, _FRAMING, (count, 2)) * reach, np.ones((count, 1))], -1)
     distance = np.exp(rng.uniform(math.log(DISTANCE_M[0]), math.log(DISTANCE_M[1]), count))
     offset = ray / np.linalg.norm(ray, axis=-1, keepdims=True) * distance[:, None]
@@ -88,6 +112,7 @@ def look_at(
     visible: Array,
     candidates: int = 8,
     fov_deg: tuple[float, float] = FOV_DEG,
+    mounting: Mounting = USUAL,
 ) -> Cameras:
     """A random camera for each clip (B, T, 17, 3) that shows at least `visible` (B,) of its joints.
 
@@ -97,11 +122,11 @@ def look_at(
     clips, frames = world_m.shape[:2]
     picks = np.unique(np.linspace(0, frames - 1, _PROBES).round().astype(int))
     probes = np.repeat(world_m[:, picks], candidates, axis=0)
-    cameras = _draw(rng, probes[:, len(picks) // 2, _PELVIS], fov_deg)
+    cameras = _draw(rng, probes[:, len(picks) // 2, _PELVIS], fov_deg, mounting)
     camera_m = cameras.joints(probes)
     shown = cameras.in_image(camera_m).mean(axis=(1, 2))
     height_m = cameras.position_m[:, 1]
-    legal = (height_m >= HEIGHT_M[0]) & (height_m <= HEIGHT_M[1])
+    legal = (height_m >= mounting.height_m[0]) & (height_m <= mounting.height_m[1])
     legal &= camera_m[..., 2].min(axis=(1, 2)) > _NEAREST_M
     enough = shown >= np.repeat(visible, candidates)
     merit = (2.0 * legal + np.where(enough, 1.0, shown - 1.0)).reshape(clips, candidates)

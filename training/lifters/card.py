@@ -29,9 +29,14 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """How a training run went: the command, the minutes it used, its steps and the log's last lines."""
+    """How a training run went.
+
+    settings: its configuration's text. log_lines: the log's first line and last ones.
+    """
 
     command: str
+    paper: str
+    settings: str
     minutes: float
     steps: int
     log_lines: Sequence[str]
@@ -59,11 +64,11 @@ def write_card(path: Path, manifest: Manifest, story: Story, rows: Sequence[Meas
     path.write_text(
         f"""# {manifest.name}
 
-A causal lifter: 2D joints of one person, frame by frame, to 3D joints in metres and the pelvis's depth.
+A causal lifter, after {story.paper}: 2D joints of one person, frame by frame, to 3D joints in metres.
 
 - Licence: {manifest.licence}. Origin: {manifest.origin}
 - Receptive field {manifest.receptive_field} frames, delay {manifest.delay}. State: {states}. Trained at
-  30 frames a second with speeds varied from 0.7 to 1.4.
+  30 frames a second, with speeds from 0.7 to 4 times that of the motion.
 - File: `{manifest.file}`, {manifest.path.stat().st_size:,} bytes, FP32, SHA-256 `{manifest.sha256}`.
 
 ## Split
@@ -73,10 +78,10 @@ A causal lifter: 2D joints of one person, frame by frame, to 3D joints in metres
 ## Measured
 
 `realtime-evaluate`, seed 0: the ONNX file frame by frame in ONNX Runtime, each take seen by a still camera
-drawn as in training (field of view 30 to 90 degrees, 1.5 to 9 m away). `gt`: exact 2D. `noise`: the 2D noise
-model of `training/lifters/noise.py`. Errors are root-relative over the 16 other joints, in mm (mpjve: mm a
-frame, accel: mm a frame squared); mrpe is the pelvis in camera space; the last column is the share of frames
-whose depth lies within the sigma given.
+drawn from the seed (field of view 30 to 90 degrees, 1.5 to 9 m away). `gt`: exact 2D. `noise`: 2D drawn from
+the error model fitted to BlazePose on rendered people. Errors are root-relative over the 16 other joints, in
+mm (mpjve: mm a frame, accel: mm a frame squared); mrpe is the pelvis in camera space; the last column is the
+share of frames whose depth lies within the sigma given.
 
 | subject | input | {" | ".join(_COLUMNS)} | in sigma |
 |---|---|{"---|" * (len(_COLUMNS) + 1)}
@@ -85,6 +90,12 @@ whose depth lies within the sigma given.
 ## How it was made
 
     {story.command}
+
+with this configuration:
+
+```yaml
+{story.settings.strip()}
+```
 
 {story.steps} steps in {story.minutes:.1f} minutes on a {processor()}, {today}. The log's last lines:
 

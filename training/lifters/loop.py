@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import logging
 import math
 import os
@@ -10,18 +12,21 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
-from export.nets.causal_tcn import CausalTcn
+from export.nets.catalogue import build_net
+from export.nets.step import LAG, POSE, ROOT_DEPTH, ROOT_DEPTH_SIGMA
 from realtime.errors import UsageError
-from training.lifters.augment import ClipSampler
-from training.lifters.batches import BatchSize, draw_batch
-from training.lifters.losses import Batch, LossWeights, pose_loss, total_loss
+from training.lifters.batch import Batch
+from training.lifters.batches import BatchSize, Draws, draw_batch
+from training.lifters.losses import pose_loss
 from training.lifters.muon import Muon
+from training.lifters.systems.system import System
 
 log = logging.getLogger(__name__)
 
@@ -31,26 +36,32 @@ _WARM_UP = 0.05
 _VALIDATION_SEED = 1_000_003
 _MINUTE_NS = 60_000_000_000
 _BAR = "{l_bar}{bar}| {elapsed}<{remaining} {postfix}"
+LOG_FILE, CHECKPOINT_FILE = "train.csv", "checkpoint.npz"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long and how hard to train. It ends when `minutes` or `steps` are used up; None: no limit."""
+    """How long and how hard to train. It ends when `minutes` or `steps` are used up; None: no limit.
+
+    matrices: what moves the weight matrices inside the net, Muon or, as in the papers, Adam.
+    """
 
     minutes: float | None
     steps: int | None = None
     seed: int = 0
     rate: float = 3e-3
     decay: float = 0.01
+    matrices: str = "muon"
     threads: int = 2
     size: BatchSize = field(default_factory=BatchSize)
-    loss: LossWeights = field(default_factory=LossWeights)
     checkpoint_s: float = 60.0
     validation_batches: int = 8
 
     def __post_init__(self) -> None:
         if not (self.minutes or self.steps):
             raise UsageError("say how long to train: --minutes or --steps must be above zero")
+        if self.matrices not in ("muon", "adam"):
+            raise UsageError(f"matrices are moved by muon or adam, not {self.matrices!r}")
 
 
 @dataclass(slots=True)
@@ -68,19 +79,22 @@ class Progress:
 
 
 class Trainer:
-    """Trains one lifter. After `run`, `averaged` holds the weights to ship."""
+    """Trains one lifter. After `run`, `averaged` holds the weights to ship.
 
-    def __init__(self, net: CausalTcn, sampler: ClipSampler, validation: ClipSampler, plan: Plan) -> None:
+    built: options that its net is built with. draws, validation: what batches are drawn from.
+    """
+
+    def __init__(
+        self, system: System, built: Mapping[str, Any], draws: Draws, validation: Draws, plan: Plan
+    ) -> None:
         torch.set_num_threads(plan.threads)
-        self.net, self.sampler, self.plan = net, sampler, plan
+        torch.manual_seed(plan.seed)
+        net = build_net(system.name, built)
+        self.system, self.net, self.draws, self.plan = system, net, draws, plan
+        self._built = dict(built)
         self.averaged = {name: value.clone() for name, value in net.state_dict().items()}
         self.progress = Progress()
-        hidden = [p for n, p in net.named_parameters() if p.ndim == 2 and not n.endswith("head.weight")]
-        others = [p for p in net.parameters() if all(p is not h for h in hidden)]
-        self._optimisers: dict[str, torch.optim.Optimizer] = {
-            "muon": Muon(hidden, plan.rate, plan.decay),
-            "adamw": torch.optim.AdamW(others, lr=plan.rate, weight_decay=plan.decay),
-        }
+        self._optimisers = _optimisers(net, plan)
         self._validation = [
             draw_batch(validation, plan.size, (_VALIDATION_SEED, i)) for i in range(plan.validation_batches)
         ]
@@ -90,7 +104,7 @@ class Trainer:
 
         A run that has ended is left as it is, so that it can be exported again.
         """
-        checkpoint = folder / "checkpoint.npz"
+        checkpoint = folder / CHECKPOINT_FILE
         if checkpoint.is_file():
             self.load(checkpoint)
             log.info("resumed at step %d", self.progress.step)
@@ -108,60 +122,75 @@ class Trainer:
                     self.save(checkpoint)
                     saved_ns = time.perf_counter_ns()
             bar.update(100 - shown)
-        self._report(folder)
+        self._report(folder, loss)
         self.save(checkpoint)
 
     def advance(self) -> float:
         """Take one optimiser step on a fresh batch; returns its loss."""
         began_ns = time.perf_counter_ns()
         rate = self.plan.rate * _one_cycle(self.progress.share(self.plan))
-        batch = draw_batch(self.sampler, self.plan.size, (self.plan.seed, self.progress.step))
+        seed = (self.plan.seed, self.progress.step)
+        batch = draw_batch(self.draws, self.plan.size, seed)
+        noise = torch.Generator().manual_seed(1_000_000 * seed[0] + seed[1])
         self.net.train()
         self.net.zero_grad(set_to_none=True)
-        loss = total_loss(self.net(batch.rays, batch.score), batch, self.plan.loss)
+        loss = self.system.loss(self.net, batch, noise)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), _CLIP_NORM)
         for optimiser in self._optimisers.values():
             for group in optimiser.param_groups:
                 group["lr"] = rate
             optimiser.step()
+        self.system.constrain(self.net)
         self.progress.step += 1
-        keep = min(_AVERAGE_KEEP, (1 + self.progress.step) / (10 + self.progress.step))
-        with torch.no_grad():
-            for name, value in self.net.state_dict().items():
-                self.averaged[name].lerp_(value, 1 - keep)
+        self._average()
         self.progress.spent_ns += time.perf_counter_ns() - began_ns
         return float(loss.detach())
 
+    @torch.no_grad()
+    def _average(self) -> None:
+        keep = min(_AVERAGE_KEEP, (1 + self.progress.step) / (10 + self.progress.step))
+        for name, value in self.net.state_dict().items():
+            if value.is_floating_point():
+                self.averaged[name].lerp_(value, 1 - keep)
+            else:
+                self.averaged[name].copy_(value)
+
+    @torch.no_grad()
     def validate(self) -> Mapping[str, float]:
         """Errors of the averaged weights on the validation clips, and how many depths lie within a sigma."""
         net = self.averaged_net()
-        with torch.no_grad():
-            rows = [_errors(net(b.rays, b.score), b) for b in self._validation]
+        rows = [_errors(answer(net, b), b) for b in self._validation]
         return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
 
-    def averaged_net(self) -> CausalTcn:
+    def averaged_net(self) -> nn.Module:
         """A copy of the net with the averaged weights, ready to run."""
-        net = CausalTcn(self.net.width, self.net.dilations)
+        net = copy.deepcopy(self.net)
         net.load_state_dict(self.averaged)
         return net.eval()
 
-    def calibrate(self) -> float:
-        """Scale the spread so that 68.27 % of validation depths lie within one sigma; return the factor."""
+    @torch.no_grad()
+    def calibrate(self) -> float | None:
+        """Scale the spread so that 68.27 % of validation depths lie within one sigma; return the factor.
+
+        None for a net that gives no sigma.
+        """
+        if "spread_scale" not in self.averaged:
+            return None
         net = self.averaged_net()
-        with torch.no_grad():
-            ratios = torch.cat([_depth_ratios(net(b.rays, b.score), b) for b in self._validation])
+        ratios = torch.cat([_depth_ratios(answer(net, b), b) for b in self._validation])
         factor = float(ratios.quantile(0.6827))
         self.averaged["spread_scale"] *= factor
         return factor
 
-    def _report(self, folder: Path, loss: float | None = None) -> None:
-        found = " ".join(f"{key} {value:.4g}" for key, value in self.validate().items())
+    def _report(self, folder: Path, loss: float) -> None:
+        """Append a row to the log, CSV with the names in its first line."""
         minutes = self.progress.spent_ns / _MINUTE_NS
-        training = "" if loss is None else f"loss {loss:.4f} "
-        line = f"step {self.progress.step} minutes {minutes:.2f} {training}validation {found}"
-        with (folder / "train.log").open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        row = {"step": float(self.progress.step), "minutes": minutes, "loss": loss} | dict(self.validate())
+        path = folder / LOG_FILE
+        head = "" if path.is_file() else ",".join(row) + "\n"
+        with path.open("a", encoding="utf-8") as file:
+            file.write(head + ",".join(f"{value:.6g}" for value in row.values()) + "\n")
 
     def save(self, path: Path) -> None:
         """Write everything a resumed run needs, as plain arrays; the old file stays until it is whole."""
@@ -170,7 +199,9 @@ class Trainer:
         for kind, optimiser in self._optimisers.items():
             for index, moments in optimiser.state_dict()["state"].items():
                 arrays |= {f"{kind}/{index}/{k}": np.asarray(v) for k, v in moments.items()}
+        arrays["random"] = torch.get_rng_state().numpy()
         arrays["progress"] = np.array([self.progress.step, self.progress.spent_ns], np.int64)
+        arrays["described"] = np.array(json.dumps({"name": self.system.name, "options": self._built}))
         part = path.with_name(path.stem + ".part.npz")
         np.savez(part, **arrays)
         os.replace(part, path)
@@ -193,8 +224,30 @@ class Trainer:
             raise UsageError(
                 f"{path} is no checkpoint of this net: delete it or use another --out"
             ) from error
+        if "random" in arrays:  # what dropout draws from
+            torch.set_rng_state(torch.from_numpy(arrays["random"]))
         self.averaged = averaged
         self.progress = Progress(step, spent_ns)
+
+
+def answer(net: nn.Module, batch: Batch) -> dict[str, Tensor]:
+    """What a net says of a batch at lag 0, every clip starting with no past."""
+    given = batch.given
+    lags: tuple[int, ...] = getattr(net, "lags", ())
+    if lags:
+        one = torch.tensor([1.0 if lag == 0 else 0.0 for lag in lags])
+        given[LAG] = one.expand(*batch.score.shape[:2], len(lags))
+    said: dict[str, Tensor] = net(given)
+    return said
+
+
+def _optimisers(net: nn.Module, plan: Plan) -> dict[str, torch.optim.Optimizer]:
+    named = list(net.named_parameters())
+    muon = plan.matrices == "muon"
+    hidden = [p for n, p in named if muon and p.ndim == 2 and not n.endswith("head.weight")]
+    others = [p for _, p in named if all(p is not h for h in hidden)]
+    adam = torch.optim.AdamW(others, lr=plan.rate, weight_decay=plan.decay)
+    return ({"muon": Muon(hidden, plan.rate, plan.decay)} if hidden else {}) | {"adamw": adam}
 
 
 def _tensors(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, Tensor]:
@@ -208,18 +261,18 @@ def _one_cycle(share: float) -> float:
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (share - _WARM_UP) / (1 - _WARM_UP)))
 
 
-def _depth_ratios(answer: tuple[Tensor, Tensor, Tensor], batch: Batch) -> Tensor:
+def _depth_ratios(said: Mapping[str, Tensor], batch: Batch) -> Tensor:
     """Depth errors in sigmas, of the frames that count."""
-    _, root_depth, sigma = answer
-    return ((root_depth - batch.root_depth).abs() / sigma)[batch.weight[..., 0] > 0]
+    miss = (said[ROOT_DEPTH] - batch.root_depth).abs()
+    return (miss / said[ROOT_DEPTH_SIGMA])[batch.weight[..., 0] > 0]
 
 
-def _errors(answer: tuple[Tensor, Tensor, Tensor], batch: Batch) -> dict[str, float]:
-    pose, root_depth, _ = answer
+def _errors(said: Mapping[str, Tensor], batch: Batch) -> dict[str, float]:
     counted = batch.weight[..., 0] > 0
-    relative = ((root_depth - batch.root_depth).abs() / batch.root_depth.clamp(min=0.1))[counted]
-    return {
-        "mpjpe_mm": 1000 * float(pose_loss(pose, batch)) * 17 / 16,
-        "depth_percent": 100 * float(relative.mean()),
-        "coverage": float((_depth_ratios(answer, batch) <= 1).float().mean()),
-    }
+    found = {"mpjpe_mm": 1000 * float(pose_loss(said[POSE], batch)) * 17 / 16}
+    if ROOT_DEPTH in said:
+        relative = (said[ROOT_DEPTH] - batch.root_depth).abs() / batch.root_depth.clamp(min=0.1)
+        found["depth_percent"] = 100 * float(relative[counted].mean())
+    if ROOT_DEPTH_SIGMA in said:
+        found["coverage"] = float((_depth_ratios(said, batch) <= 1).float().mean())
+    return found

@@ -7,29 +7,23 @@ from torch import Tensor
 
 from export.nets.unified import LAPLACE_ONE_SIGMA
 from training.lifters.batch import Batch
-
-
-def mean(values: Tensor, weight: Tensor) -> Tensor:
-    """The weighted mean of values of one shape with their weights."""
-    total: Tensor = (values * weight).sum() / weight.sum().clamp(min=1.0)
-    return total
+from training.lifters.systems.parts import mpjpe, weighted_mean
 
 
 def pose_loss(pose: Tensor, batch: Batch) -> Tensor:
     """Weighted mean distance of joints, metres."""
-    distance = (pose - batch.pose).norm(dim=-1)
-    return mean(distance, batch.weight)
+    return mpjpe(pose, batch.pose, batch.weight)
 
 
 def velocity_loss(pose: Tensor, batch: Batch) -> Tensor:
     """Weighted mean distance of the joints' frame-to-frame steps, metres."""
     weight = torch.minimum(batch.weight[:, 1:], batch.weight[:, :-1])
     distance = (pose.diff(dim=1) - batch.pose.diff(dim=1)).norm(dim=-1)
-    return mean(distance, weight)
+    return weighted_mean(distance, weight)
 
 
 def depth_loss(root_depth: Tensor, sigma: Tensor, batch: Batch) -> Tensor:
     """Laplace negative log-likelihood of the log depth, its spread being the relative sigma given."""
     spread = sigma / root_depth / LAPLACE_ONE_SIGMA
     miss = (root_depth.log() - batch.root_depth.clamp(min=0.1).log()).abs()
-    return mean(miss / spread + spread.log(), batch.weight[..., 0])
+    return weighted_mean(miss / spread + spread.log(), batch.weight[..., 0])

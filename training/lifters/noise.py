@@ -1,88 +1,100 @@
-"""What a 2D pose net does to true keypoints: jitter, bias, outliers, swaps, missing joints, scores.
+"""What a 2D pose net does to true keypoints: its fitted errors, and joints that it cannot see.
 
-A plain model; sizes are shares of the person's extent in the image. Rays are (B, T, 17, 2), scores
-(B, T, 17) in [0, 1] with 0 for a missing joint.
+Rays are (B, T, 17, 2), scores (B, T, 17) in [0, 1] with 0 for a missing joint.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
 
 import numpy as np
 
+from realtime.lift import STATURE_RATIO, bone_paths_m
 from realtime.skeleton import H36M17
 from realtime.types import Array, FloatArray
+from training.records.depth_model import true_shares
+from training.records.error_model import ErrorModel, Kind, load_error_model
 
 _LOWER_BODY = np.array([j.endswith(("knee", "ankle")) for j in H36M17.joints])
 _HIPS = np.array([j.endswith(("hip", "pelvis")) for j in H36M17.joints])
-_UNSURE = np.array(
-    [1.6 if j.endswith(("wrist", "ankle")) else 1.2 if j.endswith(("elbow", "knee")) else 0.9
-     for j in H36M17.joints],
-    np.float32,
-)  # fmt: skip
-_SCORE_FALLOFF = 0.06
+_PELVIS = H36M17.index("pelvis")
+_STRENGTHS = (0.3, 1.2)
+_NEAREST_M = 0.3
+_MISSED_IN_VIEW = 0.016
+
+
+def shipped_error_model() -> ErrorModel:
+    """The errors of BlazePose's landmark net, as fitted to records of rendered people.
+
+    But for missed frames: records miss people whom the image's edge cuts off, all clip long. Of people shown
+    whole, 2 to 6 m away, they miss 1.6 % (docs/rendered-people.md).
+    """
+    path = Path(str(resources.files("training.records"))) / "blazepose_errors.yaml"
+    return replace(load_error_model(path), missing=_MISSED_IN_VIEW)
+
+
+def statures_m(pose_m: FloatArray) -> FloatArray:
+    """Body heights (B,) of poses (B, T, 17, 3), from their bones: `realtime.lift.STATURE_RATIO`."""
+    return np.asarray(STATURE_RATIO * np.median(bone_paths_m(pose_m), axis=1), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
-class NoiseModel:
-    """How bad the 2D is. Shares of the person's extent, and probabilities a clip or a joint and frame."""
+class Seen:
+    """What a 2D net says: rays (B, T, 17, 2), score (B, T, 17), depth (B, T, 17) in the unit of rays."""
 
-    jitter: tuple[float, float] = (0.010, 0.015)
-    bias: float = 0.010
-    outlier: float = 0.010
-    outlier_size: float = 0.25
-    swap: float = 0.004
-    missing: float = 0.010
-    hidden_spans: float = 0.3
-    hidden_legs: float = 0.12
-    lost_frames: float = 0.05
-
-
-STANDARD = NoiseModel()
-
-
-def extent(rays: FloatArray) -> FloatArray:
-    """The longer side of the box around all joints, (...,), between 0.02 and 3."""
-    span = (rays.max(axis=-2) - rays.min(axis=-2)).max(axis=-1)
-    return np.asarray(np.clip(span, 0.02, 3.0), np.float32)
+    rays: FloatArray
+    score: FloatArray
+    depth: FloatArray
 
 
 def corrupt(
-    rng: np.random.Generator, rays: FloatArray, model: NoiseModel = STANDARD
-) -> tuple[FloatArray, FloatArray]:
-    """Noisy rays, and scores that fall with the error made."""
-    clips, frames, joints, _ = rays.shape
-    size = extent(rays)[..., None, None]
-    error = _jitter(rng, rays.shape, model) + rng.normal(0, model.bias, (clips, 1, joints, 2))
-    wild = rng.random((clips, frames, joints, 1)) < model.outlier
-    error = np.where(wild, rng.uniform(-model.outlier_size, model.outlier_size, rays.shape), error)
-    noisy = rays + error * size
-    swapped = rng.random((clips, frames, 1, 1)) < model.swap
-    noisy = np.where(swapped, noisy[:, :, H36M17.mirror], noisy)
-    miss = np.linalg.norm(noisy - rays, axis=-1) / size[..., 0]
-    score = np.exp(-miss / _SCORE_FALLOFF) * rng.uniform(0.8, 1.2, miss.shape)
-    score *= rng.uniform(0.8, 1.1, (clips, 1, 1))
-    # A net is sometimes sure of a wrong joint: one outlier in three keeps a high score.
-    fooled = wild[..., 0] & (rng.random(miss.shape) < 1 / 3)
-    score = np.where(fooled, rng.uniform(0.6, 1.0, miss.shape), score)
-    score = np.where(rng.random(miss.shape) < model.missing, 0.0, np.clip(score, 0.02, 1.0))
-    return noisy.astype(np.float32), score.astype(np.float32)
+    rng: np.random.Generator,
+    camera_m: FloatArray,
+    rays: FloatArray,
+    model: ErrorModel,
+    kind: Kind = "mixture",
+    strength: Callable[[np.random.Generator, int], Array] | None = None,
+) -> Seen:
+    """The net's view of clips (B, T, 17, 3) in camera axes with exact rays (B, T, 17, 2).
+
+    Errors follow a first-order process in time, as a net's do. strength: draws a factor a clip on the errors,
+    for nets that are better or worse than the one fitted; without it, 1.
+    """
+    clips = len(rays)
+    height_m = statures_m(camera_m)
+    distance_m = np.maximum(camera_m[:, :, _PELVIS, 2], _NEAREST_M)
+    size = np.asarray(height_m[:, None] / distance_m, np.float32)
+    seen, score = model.draw(rng, rays, size, correlated=kind != "gt", kind=kind)
+    depth: FloatArray = np.zeros(score.shape, np.float32)
+    if model.depth is not None:
+        shares = true_shares(camera_m, np.broadcast_to(height_m[:, None], size.shape))
+        depth = np.asarray(model.depth.draw(rng, shares) * size[..., None], np.float32)
+    if strength is not None:
+        factor = strength(rng, clips)[:, None, None, None]
+        seen = rays + factor * (seen - rays)
+    return Seen(
+        seen.astype(np.float32), score, (depth * (score > 0).any(-1, keepdims=True)).astype(np.float32)
+    )
 
 
-def _jitter(rng: np.random.Generator, shape: tuple[int, ...], model: NoiseModel) -> Array:
-    """Gaussian error per joint, correlated in time by a first-order filter of a random strength a clip."""
-    clips, frames = shape[:2]
-    sigma = rng.uniform(*model.jitter, (clips, 1, 1)) * _UNSURE[:, None]
-    keep = rng.uniform(0.0, 0.9, (clips, 1, 1))
-    fresh = rng.normal(0, 1, shape)
-    walk = np.empty(shape)
-    walk[:, 0] = fresh[:, 0]
-    for t in range(1, frames):
-        walk[:, t] = keep * walk[:, t - 1] + np.sqrt(1 - keep**2) * fresh[:, t]
-    return np.asarray(walk * sigma[:, None])
+def any_net(rng: np.random.Generator, clips: int) -> Array:
+    """Factors (clips,) on the errors: from nets much better than the one fitted to slightly worse ones."""
+    return np.asarray(rng.uniform(*_STRENGTHS, clips))
 
 
-def hide(rng: np.random.Generator, score: FloatArray, model: NoiseModel = STANDARD) -> FloatArray:
+@dataclass(frozen=True, slots=True)
+class Hiding:
+    """How much cannot be seen: probabilities a clip, or a joint and frame."""
+
+    spans: float = 0.3
+    legs: float = 0.15
+    lost_frames: float = 0.05
+
+
+def hide(rng: np.random.Generator, score: FloatArray, model: Hiding = Hiding()) -> FloatArray:
     """Scores with joints missing for spans, legs below the picture, and frames lost."""
     size: tuple[int, int, int] = score.shape
     clips, frames, joints = size
@@ -91,9 +103,9 @@ def hide(rng: np.random.Generator, score: FloatArray, model: NoiseModel = STANDA
         joint = rng.integers(joints, size=clips)
         start, length = rng.integers(frames, size=clips), rng.integers(3, 31, size=clips)
         covered = (time >= start[:, None]) & (time < (start + length)[:, None])
-        covered &= (rng.random(clips) < model.hidden_spans)[:, None]
+        covered &= (rng.random(clips) < model.spans)[:, None]
         score[covered, np.broadcast_to(joint[:, None], covered.shape)[covered]] = 0.0
-    legless = rng.random(clips) < model.hidden_legs
+    legless = rng.random(clips) < model.legs
     hipless = legless & (rng.random(clips) < 0.5)
     score[np.broadcast_to(legless[:, None, None] & _LOWER_BODY, score.shape)] = 0.0
     score[np.broadcast_to(hipless[:, None, None] & _HIPS, score.shape)] = 0.0

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
-import torch
-
-from export.nets.causal_tcn import CausalTcn
+from export.nets.step import StepNet
 from export.to_onnx import Provenance, export_step, random_steps, worst_gaps
 from realtime.engines.open import open_engine
 from realtime.errors import ModelError, UsageError
 from realtime.manifest import Manifest
 from training.lifters.augment import ClipSampler
+from training.lifters.batches import Draws
 from training.lifters.card import Measured, Story, origin_of, write_card
-from training.lifters.evaluate import Conditions, InputKind, evaluate
-from training.lifters.loop import Plan, Trainer
+from training.lifters.config import Config
+from training.lifters.evaluate import Conditions, evaluate
+from training.lifters.loop import LOG_FILE, Plan, Trainer
+from training.lifters.replay import ReplaySampler
+from training.lifters.systems import find_system
+from training.lifters.takes import InputKind
 from training.mocap import split
 from training.mocap.motion import Motion, MotionFileError, load_motion
+from training.records.store import load_records
 
 PARITY_M = 1e-4
 _PARITY_FRAMES = 200
@@ -28,18 +33,20 @@ _INPUTS: tuple[InputKind, ...] = ("gt", "noise")
 
 @dataclass(frozen=True, slots=True)
 class Production:
-    """What goes in, where it goes, and the command that asked for it."""
+    """What goes in, where it goes, the command that asked for it, and the text of its configuration."""
 
     motion_file: Path
     out: Path
     command: str
+    settings: str = ""
+    records: Path | None = None
 
 
-def produce_causal_tcn(task: Production, plan: Plan, say: Callable[[str], object]) -> Manifest:
-    """Train `causal-tcn` by a plan and leave everything that ships in `task.out`; progress goes to `say`.
+def produce(task: Production, config: Config, plan: Plan, say: Callable[[str], object]) -> Manifest:
+    """Train a lifter by a plan and leave everything that ships in `task.out`; progress goes to `say`.
 
-    Raises MotionFileError for motion that lacks a side of the split, ModelError when the exported file
-    does not compute what the network does.
+    Raises MotionFileError for motion that lacks a side of the split, UsageError for options there are not,
+    ModelError when the exported file does not compute what the network does.
     """
     motion = load_motion(task.motion_file)
     train, validation = split.training_part(motion), split.validation_part(motion)
@@ -49,18 +56,24 @@ def produce_causal_tcn(task: Production, plan: Plan, say: Callable[[str], object
             raise MotionFileError(
                 f"{task.motion_file} has no {side} subjects: see training/mocap/split.py for them"
             )
+    trained = find_system(config.system, config.loss)
+    replay = ReplaySampler(load_records(task.records)) if task.records else None
+    draws = Draws(ClipSampler(train), replay, mixture=config.mixture)
+    checks = Draws(ClipSampler(validation), mixture=config.mixture)
     try:
         task.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot write to {task.out}: {error.strerror}; choose another --out") from error
 
-    torch.manual_seed(plan.seed)
-    trainer = Trainer(CausalTcn(), ClipSampler(train), ClipSampler(validation), plan)
+    trainer = Trainer(trained, config.net, draws, checks, plan)
     trainer.run(task.out)
-    say(f"spread scaled by {trainer.calibrate():.3f} so that 68 % of validation depths lie within a sigma")
+    factor = trainer.calibrate()
+    if factor is not None:
+        say(f"spread scaled by {factor:.3f} so that 68 % of validation depths lie within a sigma")
     provenance = Provenance(origin_of(motion, train))
-    manifest = export_step(trainer.averaged_net(), task.out, provenance)
-    _prove(trainer.averaged_net(), manifest)
+    net = cast(StepNet, trainer.averaged_net())
+    manifest = export_step(net, task.out, provenance)
+    _prove(net, manifest)
 
     rows = list(_measure(manifest, test, say)) + list(_measure(manifest, validation, say))
     metrics = {
@@ -70,19 +83,21 @@ def produce_causal_tcn(task: Production, plan: Plan, say: Callable[[str], object
         for name, value in row.figures.items()
         if name not in ("lag_frames", "params", "step_ms")
     }
-    manifest = export_step(trainer.averaged_net(), task.out, replace(provenance, metrics=metrics))
-    log = (task.out / "train.log").read_text(encoding="utf-8").splitlines()[-_LOG_LINES:]
-    story = Story(task.command, trainer.progress.spent_ns / 60e9, trainer.progress.step, log)
+    manifest = export_step(net, task.out, replace(provenance, metrics=metrics))
+    log = (task.out / LOG_FILE).read_text(encoding="utf-8").splitlines()
+    story = Story(
+        task.command, trained.paper, task.settings, trainer.progress.spent_ns / 60e9, trainer.progress.step,
+        [log[0], *log[1:][-_LOG_LINES:]],
+    )  # fmt: skip
     write_card(task.out / f"{manifest.name}.md", manifest, story, rows, _split_text(train, validation, test))
     return manifest
 
 
-def _prove(net: CausalTcn, manifest: Manifest) -> None:
+def _prove(net: StepNet, manifest: Manifest) -> None:
     """Raise ModelError unless ONNX Runtime gives what PyTorch gives."""
-    rays, score = random_steps(_PARITY_FRAMES, people=3)
     engine = open_engine(manifest.path, "onnxruntime", 1)
     try:
-        gap_m = worst_gaps(net, engine, rays, score)["pose"]
+        gap_m = worst_gaps(net, engine, random_steps(net, _PARITY_FRAMES, people=3))["pose"]
     finally:
         engine.close()
     if not gap_m <= PARITY_M:

@@ -23,7 +23,15 @@ def bare(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "words", [("--help",), ("render", "--help"), ("records", "--help"), ("error-model", "--help")]
+    "words",
+    [
+        ("--help",),
+        ("unified", "--help"),
+        ("videopose-tcn", "--help"),
+        ("render", "--help"),
+        ("records", "--help"),
+        ("error-model", "--help"),
+    ],
 )
 def test_help_needs_nothing_more(words: tuple[str, ...]) -> None:
     done = bare(*words)

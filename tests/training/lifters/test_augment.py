@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from realtime.skeleton import H36M17
+from realtime.types import Array, FloatArray
 from tests.training.walking import walker_m, walkers
 from training.lifters.augment import ClipSampler, assemble, bone_lengths, torso_axes
 from training.mocap.motion import Motion, Sequence
@@ -19,7 +20,7 @@ def sampler() -> ClipSampler:
     return ClipSampler(walkers("a", "b", "c"))
 
 
-def _clips(sampler: ClipSampler, seed: int = 0, clips: int = 64, frames: int = 40) -> np.ndarray:  # type: ignore[type-arg]
+def _clips(sampler: ClipSampler, seed: int = 0, clips: int = 64, frames: int = 40) -> FloatArray:
     return sampler.sample(np.random.default_rng(seed), clips, frames)
 
 
@@ -96,7 +97,8 @@ def test_some_arms_are_another_clips_and_legs_never() -> None:
     ]
     mixed = np.mean(raised[0] != raised[1])
     assert 0.1 < mixed < 0.4
-    assert (joints[:, H36M17.index("l_knee"), 1] < joints[:, 0, 1]).all()
+    # But for those who sit or squat.
+    assert (joints[:, H36M17.index("l_knee"), 1] < joints[:, 0, 1] - 0.3).mean() > 0.85
 
 
 def test_takes_shorter_than_a_clip_run_back_and_forth() -> None:
@@ -105,5 +107,60 @@ def test_takes_shorter_than_a_clip_run_back_and_forth() -> None:
     assert np.isfinite(joints).all()
     steps = np.linalg.norm(np.diff(joints, axis=1), axis=-1).max(axis=(1, 2))
     longest = np.linalg.norm(np.diff(walker_m(5), axis=0), axis=-1).max()
-    # At 1.4 times the speed on a body up to 1.4 times the size, and never a jump.
-    assert steps.max() < 2.2 * longest
+    # Most at up to 1.4 times the speed, some at 4 times, on bodies up to 1.4 times the size; never a jump.
+    assert np.quantile(steps, 0.8) < 2.2 * longest
+    assert steps.max() < 5.6 * longest
+
+
+def test_frames_of_the_past_are_of_the_same_body(sampler: ClipSampler) -> None:
+    frames, past = 12, 9
+    joints = sampler.sample(np.random.default_rng(2), 64, frames, past)
+    assert joints.shape == (64, frames + past, 17, 3)
+    spans = np.linalg.norm(joints[:, :, CHILD] - joints[:, :, PARENT], axis=-1)
+    np.testing.assert_allclose(spans, np.broadcast_to(spans[:, :1], spans.shape), atol=1e-5)
+    assert spans[:, 0].std(axis=0).min() > 0.002
+    root = joints[:, :, 0]
+    away = np.linalg.norm((root[:, frames:] - root[:, frames // 2, None])[..., [0, 2]], axis=-1)
+    assert 0.4 < np.median(away) < 1.2
+
+
+def test_frames_of_the_past_are_at_other_times(sampler: ClipSampler) -> None:
+    joints = sampler.sample(np.random.default_rng(2), 64, 4, 30)
+    pose = joints - joints[:, :, :1]
+    spread = pose.std(axis=1).max(axis=(1, 2))
+    near = pose[:, :4].std(axis=1).max(axis=(1, 2))
+    assert np.median(spread / near) > 1.5
+
+
+def _ratio(spans: Array) -> Array:
+    """How long legs are for the trunk."""
+    legs = [i for i, (c, _) in enumerate(H36M17.bones) if c.endswith(("knee", "ankle"))]
+    trunk = [i for i, (c, _) in enumerate(H36M17.bones) if c in ("spine", "thorax", "neck", "head")]
+    return np.asarray(np.log(spans[:, legs].sum(axis=1) / spans[:, trunk].sum(axis=1)))
+
+
+def test_proportions_say_nothing_of_stature() -> None:
+    """A tall person with long legs and a short one with short legs: legs must not tell who is tall."""
+    tall, short = walker_m(20), walker_m(20)
+    vectors = short[:, CHILD] - short[:, PARENT]
+    legs = [i for i, (c, _) in enumerate(H36M17.bones) if c.endswith(("knee", "ankle"))]
+    vectors[:, legs] *= 0.6
+    motion = Motion(
+        (Sequence("t", "a", 1.2 * tall), Sequence("s", "b", assemble(short[:, 0], vectors))), 30.0
+    )
+    joints = ClipSampler(motion).sample(np.random.default_rng(0), 1500, 1)[:, 0]
+    spans = np.linalg.norm(joints[:, CHILD] - joints[:, PARENT], axis=-1)
+    assert _ratio(spans).std() > 0.1
+    assert abs(np.corrcoef(_ratio(spans), spans.sum(axis=1))[0, 1]) < 0.2
+
+
+def test_some_clips_squat_or_sit_with_their_feet_on_the_ground(sampler: ClipSampler) -> None:
+    joints = _clips(sampler, clips=600, frames=1)[:, 0]
+    hips, knees, ankles = (
+        joints[:, H36M17.indices(f"l_{part}", f"r_{part}"), 1].mean(axis=1)
+        for part in ("hip", "knee", "ankle")
+    )
+    low = (hips - knees) < 0.5 * (knees - ankles)
+    assert 0.03 < low.mean() < 0.15
+    lowest = joints[:, H36M17.indices("l_ankle", "r_ankle"), 1].min(axis=1)
+    assert np.abs(lowest[low] - np.median(lowest[~low])).max() < 0.25

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
 
-from training.lifters.losses import Batch, LossWeights, depth_loss, pose_loss, total_loss, velocity_loss
+from training.lifters.batch import Batch, Past
+from training.lifters.losses import depth_loss, pose_loss, velocity_loss
 
 
-@pytest.fixture
-def batch() -> Batch:
+def _batch(clips: int, frames: int) -> Batch:
     generator = torch.Generator().manual_seed(0)
 
     def draw(*shape: int) -> Tensor:
         return torch.rand(*shape, generator=generator)
 
-    return Batch(draw(2, 8, 17, 2), draw(2, 8, 17), draw(2, 8, 17, 3), 2 + draw(2, 8), torch.ones(2, 8, 17))
+    size = (clips, frames, 17)
+    past = Past(
+        draw(clips, 1, 17, 2), draw(clips, 1, 17), draw(clips, 1, 17, 3), draw(clips, 1, 17), draw(clips)
+    )
+    return Batch(
+        draw(*size, 2),
+        draw(*size),
+        draw(*size),
+        draw(*size, 3),
+        2 + draw(clips, frames),
+        torch.ones(size),
+        past,
+    )
+
+
+@pytest.fixture
+def batch() -> Batch:
+    return _batch(2, 8)
 
 
 def test_the_truth_costs_nothing(batch: Batch) -> None:
@@ -28,6 +47,13 @@ def test_pose_is_a_distance_and_a_steady_error_has_no_velocity(batch: Batch) -> 
     shifted = batch.pose + torch.tensor([0.03, 0.0, 0.04])
     assert float(pose_loss(shifted, batch)) == pytest.approx(0.05, rel=1e-5)
     assert float(velocity_loss(shifted, batch)) < 1e-6
+
+
+def test_weights_are_shares(batch: Batch) -> None:
+    spoilt = batch.pose.clone()
+    spoilt[0] += torch.tensor([0.0, 0.3, 0.4])
+    batch.weight[0] = 0.5
+    assert float(pose_loss(spoilt, batch)) == pytest.approx(0.5 * 0.5 / 1.5, rel=1e-5)
 
 
 def test_what_has_no_weight_does_not_count(batch: Batch) -> None:
@@ -44,18 +70,23 @@ def test_what_has_no_weight_does_not_count(batch: Batch) -> None:
 
 def test_nothing_to_ask_is_no_loss_and_no_nan(batch: Batch) -> None:
     batch.weight.zero_()
-    answer = (batch.pose + 1, batch.root_depth + 1, torch.full_like(batch.root_depth, 0.1))
-    assert total_loss(answer, batch, LossWeights()) == 0
+    depth, sigma = batch.root_depth + 1, torch.full_like(batch.root_depth, 0.1)
+    losses = (
+        pose_loss(batch.pose + 1, batch),
+        velocity_loss(2 * batch.pose, batch),
+        depth_loss(depth, sigma, batch),
+    )
+    assert all(float(value) == 0 for value in losses)
 
 
-def test_depth_loss_is_least_at_the_spread_of_the_errors(batch: Batch) -> None:
+def test_depth_loss_is_least_at_the_spread_of_the_errors() -> None:
     """Laplace errors: the best sigma is the one that holds 68.27 % of them."""
     generator = torch.Generator().manual_seed(1)
     count = 20_000
     uniform = torch.rand(1, count, generator=generator) - 0.5
     miss = -0.07 * uniform.sign() * torch.log1p(-2 * uniform.abs())
     truth = torch.full((1, count), 3.0)
-    large = Batch(batch.rays, batch.score, batch.pose, truth, torch.ones(1, count, 17))
+    large = replace(_batch(1, 1), root_depth=truth, weight=torch.ones(1, count, 17))
     found = truth * miss.exp()
     shares = [0.02 * k for k in range(1, 11)]
     losses = [float(depth_loss(found, found * share, large)) for share in shares]

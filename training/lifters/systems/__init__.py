@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ NAMES = (
     "residual-lifter", "videopose-tcn", "depth-tcn", "seq2seq-lstm", "anatomy", "abs-lifter", "unified",
 )  # fmt: skip
 
+_GIVEN = len(("net", "batch", "generator"))
+
 
 def find_system(name: str, loss: Mapping[str, Any] | None = None) -> System:
     """A system by its name, its loss told these options. Raises UsageError for one there is not."""
@@ -24,4 +27,11 @@ def find_system(name: str, loss: Mapping[str, Any] | None = None) -> System:
         raise UsageError(f"there is no lifter {name!r} to train: choose {', '.join(NAMES)}")
     module = importlib.import_module(f"training.lifters.systems.{name.replace('-', '_')}")
     found: System = module.SYSTEM
-    return replace(found, loss=functools.partial(found.loss, **loss)) if loss else found
+    if not loss:
+        return found
+    known = list(inspect.signature(found.loss).parameters)[_GIVEN:]
+    if unknown := sorted(set(loss) - set(known)):
+        raise UsageError(
+            f"the loss of {name} has no {', '.join(unknown)}: it takes {', '.join(known) or 'no options'}"
+        )
+    return replace(found, loss=functools.partial(found.loss, **loss))

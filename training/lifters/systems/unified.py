@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from export.nets.step import CONFIDENCE, POSE, ROOT_DEPTH, ROOT_DEPTH_SIGMA  # noqa: F401
+from export.nets.step import POSE, ROOT_DEPTH, ROOT_DEPTH_SIGMA
 from export.nets.unified import LAGS, Unified
 from realtime.skeleton import H36M17
 from training.lifters.batch import Batch
-from training.lifters.losses import depth_loss, mean, pose_loss, velocity_loss
+from training.lifters.losses import depth_loss, pose_loss, velocity_loss
+from training.lifters.systems.parts import weighted_mean
 from training.lifters.systems.system import System
 
 _CHILDREN = [H36M17.index(child) for child, _ in H36M17.bones]
@@ -47,7 +48,9 @@ def loss(
         part = part + sure * _sure_loss(cut["sure"], cut[POSE], asked)
         total = total + (1.0 if lag == 0 else other_lag) * part
     true_m = (batch.pose[:, :, _CHILDREN] - batch.pose[:, :, _PARENTS]).norm(dim=-1)
-    return total + lengths * mean((answers[0]["bones_m"] - true_m).abs(), batch.weight[..., _CHILDREN])
+    return total + lengths * weighted_mean(
+        (answers[0]["bones_m"] - true_m).abs(), batch.weight[..., _CHILDREN]
+    )
 
 
 def _at(batch: Batch, lag: int) -> Batch:
@@ -57,13 +60,16 @@ def _at(batch: Batch, lag: int) -> Batch:
     weight = batch.weight[:, behind]
     if lag < 0:  # nothing is asked of the future of a frame with nobody in it
         weight = weight * (batch.weight[:, ahead].amax(dim=-1, keepdim=True) > 0)
-    cut = (t[:, behind] for t in (batch.rays, batch.score, batch.depth, batch.pose, batch.root_depth))
-    return Batch(*cut, weight=weight, past=batch.past)
+    rays, score, depth, pose, root_depth = (
+        t[:, behind] for t in (batch.rays, batch.score, batch.depth, batch.pose, batch.root_depth)
+    )
+    return Batch(rays, score, depth, pose, root_depth, weight, batch.past)
 
 
 def _sure_loss(logits: Tensor, pose: Tensor, batch: Batch) -> Tensor:
     right = ((pose.detach() - batch.pose).norm(dim=-1) < SURE_M).to(logits.dtype)
-    return mean(functional.binary_cross_entropy_with_logits(logits, right, reduction="none"), batch.weight)
+    miss = functional.binary_cross_entropy_with_logits(logits, right, reduction="none")
+    return weighted_mean(miss, batch.weight)
 
 
 SYSTEM = System("unified", "this project", Unified, loss)

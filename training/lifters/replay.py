@@ -1,0 +1,92 @@
+"""Training clips from records: rendered people as a 2D net really saw them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from realtime.errors import UsageError
+from realtime.lift import near_image
+from realtime.skeleton import H36M17
+from realtime.types import Array, FloatArray
+from training.lifters.noise import Seen
+from training.mocap.split import RETARGETS_OF_HELD_OUT, TEST_SUBJECTS, UNRELIABLE, VALIDATION_SUBJECTS
+from training.records.store import Records
+
+_PELVIS = H36M17.index("pelvis")
+_LEAST_FOUND = 0.3
+_MIRROR = np.array([-1, 1], np.float32)
+
+
+def seen_by_net(records: Records) -> Seen:
+    """All frames (F, ...) as the live path feeds them: undistorted rays, depth in their unit.
+
+    Scores are 0 in frames where the person was not found and for joints that are not `near_image`.
+    """
+    rays = np.zeros((records.frames, len(H36M17), 2), np.float32)
+    score, depth = records.score * records.found[:, None], np.zeros(records.score.shape, np.float32)
+    for camera, span in zip(records.cameras, records.bounds, strict=True):
+        rays[span] = camera.rays(records.seen_px[span])
+        score[span] *= near_image(records.seen_px[span], camera.width, camera.height)
+        behind = records.depth_px[span] - records.depth_px[span][:, [_PELVIS]]
+        depth[span] = behind / ((camera.fx + camera.fy) / 2)
+    known = np.isfinite(depth).all(axis=1) & records.found
+    return Seen(rays, score.astype(np.float32), np.where(known[:, None], depth, 0).astype(np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayClips:
+    """Clips as they were seen: (B, T, 17, ...). camera_m: the truth."""
+
+    seen: Seen
+    camera_m: FloatArray
+
+
+class ReplaySampler:
+    """Draws windows of records, half of them mirrored. Raises UsageError for records with nobody in them.
+
+    Clips of held-out subjects, or with the person found in less than 30 % of the frames, are left out.
+    """
+
+    def __init__(self, records: Records) -> None:
+        held_out = set(TEST_SUBJECTS + VALIDATION_SUBJECTS)
+        sound = [
+            subject not in held_out and name not in RETARGETS_OF_HELD_OUT | UNRELIABLE
+            for name, subject in zip(records.name, records.subject, strict=True)
+        ]
+        found = np.array([records.found[span].mean() for span in records.bounds])
+        self._chosen = np.flatnonzero(np.array(sound) & (found >= _LEAST_FOUND))
+        if not len(self._chosen):
+            raise UsageError("the records show nobody who may be trained on: render the training part")
+        self._seen = seen_by_net(records)
+        self._camera_m = records.pose_m
+        self._starts = np.array([span.start for span in records.bounds])
+        self._lengths = records.lengths.astype(np.int64)
+
+    @property
+    def clips(self) -> int:
+        """How many there are to draw from."""
+        return len(self._chosen)
+
+    def sample(self, rng: np.random.Generator, clips: int, frames: int, past: int) -> ReplayClips:
+        """(clips, frames + past, ...): frames in a row, and `past` frames at random times of the same clip.
+
+        A clip that is too short runs back and forth.
+        """
+        clip = rng.choice(self._chosen, clips)
+        last = self._lengths[clip][:, None] - 1
+        start = np.floor(rng.random((clips, 1)) * np.maximum(last - frames + 2, 1))
+        time = np.remainder(start + np.arange(frames), np.maximum(2 * last, 1))
+        time = np.minimum(np.where(time > last, 2 * last - time, time), last)
+        other = np.floor(rng.random((clips, past)) * (last + 1))
+        index = (self._starts[clip][:, None] + np.concatenate([time, other], axis=1)).astype(np.int64)
+        rays, score, depth = self._seen.rays[index], self._seen.score[index], self._seen.depth[index]
+        camera_m = self._camera_m[index]
+        flipped: Array = rng.random(clips) < 0.5
+        swap, side = H36M17.mirror, flipped[:, None, None]
+        rays = np.where(side[..., None], rays[:, :, swap] * _MIRROR, rays)
+        camera_m = np.where(side[..., None], camera_m[:, :, swap] * np.append(_MIRROR, 1), camera_m)
+        score = np.where(side, score[:, :, swap], score)
+        depth = np.where(side, depth[:, :, swap], depth)
+        return ReplayClips(Seen(rays, score, depth), camera_m.astype(np.float32))

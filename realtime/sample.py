@@ -58,10 +58,14 @@ class TruthError:
 
 
 class TruthSink:
-    """Compares results with the sample's truth, frame by frame."""
+    """Compares results with the sample's truth, frame by frame.
 
-    def __init__(self) -> None:
+    ahead: frames that poses lie ahead of their images, for a lifter that predicts.
+    """
+
+    def __init__(self, ahead: int = 0) -> None:
         truth = load_truth()
+        self._ahead = ahead
         self._pose_m: FloatArray = truth["pose_m"]
         self._keypoints_px: FloatArray = truth["keypoints_px"]
         self._frames = 0
@@ -72,9 +76,10 @@ class TruthSink:
     def write(self, result: Result) -> None:
         """Take in one result; the first person counts."""
         self._frames += 1
-        if not result.people:
+        told = result.frame.index + self._ahead
+        if not result.people or told >= len(self._pose_m):
             return
-        person, truth_m = result.people[0], self._pose_m[result.frame.index]
+        person, truth_m = result.people[0], self._pose_m[told]
         relative_m = person.pose.relative_m - (truth_m - truth_m[0])
         self._relative.append(float(np.linalg.norm(relative_m[1:], axis=1).mean()))
         self._root.append(float(np.linalg.norm(person.pose.root_m - truth_m[0])))

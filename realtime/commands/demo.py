@@ -129,7 +129,7 @@ def demo(headless: bool, record: Path | None, video: Path | None, **given: Any) 
         raise
     if record is not None:
         sinks.append(RecordSink(record, assembly.header()))
-    count, truth = CountSink(), TruthSink() if is_sample else None
+    count, truth = CountSink(), TruthSink(max(0, -options.lag)) if is_sample else None
     sinks += [count, *([truth] if truth else [])]
     pipeline = Pipeline(source, assembly.perception, sinks, given["frames"])
     try:

@@ -24,8 +24,9 @@ ASSUMED_FOV_DEG = 60.0
 
 _MODELS = ("plumb_bob", "rational_polynomial", "equidistant")
 _ASPECT_TOLERANCE = 0.01
-_NEWTON_STEPS = 10
+_NEWTON_STEPS = 25
 _NEWTON_STOP = 1e-9
+_SINGULAR = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Intrinsics:
         if abs(width / height - self.width / self.height) > _ASPECT_TOLERANCE * self.width / self.height:
             raise CameraFileError(
                 f"the camera file is for {self.width}x{self.height} but the image is {width}x{height}, "
-                "another aspect: calibrate at this resolution, or crop the intrinsics"
+                f"another aspect: {self._hint(width, height)}"
             )
         sx, sy = width / self.width, height / self.height
         return replace(
@@ -101,6 +102,41 @@ class Intrinsics:
             height=height,
         )
 
+    def _hint(self, width: int, height: int) -> str:
+        """What would mend another aspect."""
+        command = "`realtime-calibrate convert"
+        turned = (
+            abs(height / width - self.width / self.height) <= _ASPECT_TOLERANCE * self.width / self.height
+        )
+        if turned:
+            return f"it is turned on its side; turn the camera file too ({command} --rotate cw`, or ccw)"
+        return (
+            f"calibrate at this resolution, or crop the camera file too ({command} --crop X,Y,WIDTH,HEIGHT`)"
+        )
+
+    def cropped(self, left: int, top: int, width: int, height: int) -> Intrinsics:
+        """The camera of an image cut out of this one's, which may reach beyond it. Pixels, whole."""
+        return replace(self, cx=self.cx - left, cy=self.cy - top, width=width, height=height)
+
+    def rotated(self, quarter_turns: int) -> Intrinsics:
+        """The camera of the image turned clockwise by so many quarters, as seen on screen.
+
+        Raises CameraFileError for a tilted sensor model, whose two angles cannot be exchanged.
+        """
+        camera = self
+        for _ in range(quarter_turns % 4):
+            camera = replace(
+                camera,
+                fx=camera.fy,
+                fy=camera.fx,
+                cx=camera.height - 1 - camera.cy,
+                cy=camera.cx,
+                width=camera.height,
+                height=camera.width,
+                distortion=_turned(camera.distortion, camera.model),
+            )
+        return camera
+
     def rays(self, points_px: FloatArray) -> FloatArray:
         """Undistorted rays (..., 2) = (x/z, y/z) of distorted pixels (..., 2)."""
         if not self.distortion:
@@ -112,21 +148,39 @@ class Intrinsics:
         return self._undistort((points_px.astype(np.float64) - offset) / focal).astype(np.float32)
 
     def _undistort(self, distorted: Array) -> Array:
-        """Newton's method on `_distort`, from OpenCV's estimate: exact for strong lenses too."""
-        flat = np.ascontiguousarray(distorted.reshape(-1, 1, 2))
-        solve = cv2.fisheye.undistortPoints if self.model == "equidistant" else cv2.undistortPoints
-        rays = np.asarray(solve(flat, np.eye(3), np.array(self.distortion, np.float64))).reshape(-1, 2)
-        step = 1e-6
+        """Damped Newton's method on `_distort`, from OpenCV's estimate: exact for strong lenses too.
+
+        Where the model has no ray for a point (beyond the rim at which it folds back), the ray that comes
+        nearest: always finite.
+        """
+        target = np.ascontiguousarray(distorted.reshape(-1, 2))
+        rays = self._first_guess(target)
+        step, damping = 1e-6, np.zeros(len(target))
+        # Every call distorts the points and their two neighbours, for the Jacobian.
+        probes = np.array([[[0.0, 0.0]], [[step, 0.0]], [[0.0, step]]])
+        values = self._distort(rays + probes)
         for _ in range(_NEWTON_STEPS):
-            # One call distorts the points and their two neighbours, for the Jacobian.
-            probes = rays + np.array([[[0.0, 0.0]], [[step, 0.0]], [[0.0, step]]])
-            values = self._distort(probes)
-            residual = flat.reshape(-1, 2) - values[0]
+            residual = target - values[0]
             if np.abs(residual).max() < _NEWTON_STOP:
                 break
             jacobian = np.stack([values[1] - values[0], values[2] - values[0]], axis=-1) / step
-            rays = rays + np.linalg.solve(jacobian, residual[..., None])[..., 0]
+            normal = jacobian.swapaxes(1, 2) @ jacobian
+            normal += (damping * np.trace(normal, axis1=1, axis2=2) + _SINGULAR)[:, None, None] * np.eye(2)
+            moved = rays + np.linalg.solve(normal, jacobian.swapaxes(1, 2) @ residual[..., None])[..., 0]
+            tried = self._distort(moved + probes)
+            better = np.linalg.norm(target - tried[0], axis=1) <= np.linalg.norm(residual, axis=1)
+            rays = np.where(better[:, None], moved, rays)
+            values = np.where(better[:, None], tried, values)
+            damping = np.where(better, damping / 10, np.maximum(10 * damping, 1e-3))
         return rays.reshape(distorted.shape)
+
+    def _first_guess(self, target: Array) -> Array:
+        """OpenCV's undistorted points (N, 2), or the points themselves where those come nearer."""
+        solve = cv2.fisheye.undistortPoints if self.model == "equidistant" else cv2.undistortPoints
+        found = solve(target[:, None], np.eye(3), np.array(self.distortion, np.float64))
+        guesses = np.stack([np.asarray(found, np.float64).reshape(-1, 2), target])
+        misses = np.linalg.norm(self._distort(guesses) - target, axis=-1)
+        return np.asarray(np.where((misses[0] <= misses[1])[:, None], guesses[0], guesses[1]))
 
     def project(self, points_m: FloatArray) -> FloatArray:
         """Distorted pixels (..., 2) of camera-space points (..., 3). Points behind the camera give NaN."""
@@ -155,8 +209,8 @@ class Intrinsics:
         depth = np.asarray(depth_m, np.float32)[..., None]
         return np.concatenate([rays * depth, depth], axis=-1)
 
-    def save(self, path: Path) -> None:
-        """Write a ROS `camera_info` YAML file."""
+    def save(self, path: Path, comment: str = "") -> None:
+        """Write a ROS `camera_info` YAML file, with a line of comment at its head."""
         text = yaml.safe_dump(
             {
                 "image_width": self.width,
@@ -170,9 +224,27 @@ class Intrinsics:
             default_flow_style=None,
         )
         try:
-            path.write_text(text, encoding="utf-8")
+            path.write_text(f"# {comment}\n{text}" if comment else text, encoding="utf-8")
         except OSError as error:
             raise CameraFileError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _turned(distortion: tuple[float, ...], model: str) -> tuple[float, ...]:
+    """Coefficients of the same lens in an image turned clockwise by a quarter.
+
+    There x' = -y and y' = x, which exchanges what acts along an axis: p1, p2 and s1 to s4.
+    """
+    if model == "equidistant" or not distortion:
+        return distortion
+    k = list(distortion)
+    k[2], k[3] = k[3], -k[2]
+    if len(k) >= 12:
+        k[8], k[9], k[10], k[11] = -k[10], -k[11], k[8], k[9]
+    if any(k[12:]):
+        raise CameraFileError(
+            "a camera with a tilted sensor (14 coefficients) cannot be turned: calibrate with turned images"
+        )
+    return tuple(k)
 
 
 def _matrix_node(rows: int, cols: int, values: Array) -> dict[str, Any]:
@@ -180,73 +252,11 @@ def _matrix_node(rows: int, cols: int, values: Array) -> dict[str, Any]:
 
 
 def load_intrinsics(path: Path) -> Intrinsics:
-    """Read a camera file: ROS `camera_info` YAML, or OpenCV FileStorage YAML, XML or JSON.
+    """Read a camera file of any format that `realtime.camera_files` knows.
 
     Raises CameraFileError when the file is missing, not a camera file, or holds impossible values.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise CameraFileError(f"cannot read camera file {path}: {reason}") from error
-    try:
-        if text.lstrip().startswith(("%YAML", "<?xml", "{")):
-            return _from_file_storage(text)
-        return _from_camera_info(yaml.safe_load(text))
-    except (KeyError, TypeError, ValueError, IndexError, SystemError, cv2.error, yaml.YAMLError) as error:
-        raise CameraFileError(
-            f"{path} is not a camera file ({type(error).__name__}: {error}); expected a ROS camera_info "
-            "YAML with image_width, image_height, camera_matrix and distortion_coefficients"
-        ) from error
+    # Imported late: the readers build Intrinsics.
+    from realtime.camera_files import load
 
-
-def _from_camera_info(node: Any) -> Intrinsics:
-    k = np.array(node["camera_matrix"]["data"], np.float64).reshape(3, 3)
-    distortion = node.get("distortion_coefficients") or {"data": []}
-    return _from_parts(
-        k, np.array(distortion["data"], np.float64), int(node["image_width"]), int(node["image_height"]),
-        str(node.get("distortion_model", "plumb_bob")),
-    )  # fmt: skip
-
-
-def _from_file_storage(text: str) -> Intrinsics:
-    storage = cv2.FileStorage(text, cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
-    try:
-        k = _first_mat(storage, "camera_matrix", "cameraMatrix", "K", "intrinsic")
-        distortion = _first_mat(
-            storage, "distortion_coefficients", "distCoeffs", "dist_coeffs", "D", "distortion", default=[]
-        )
-        width, height = storage.getNode("image_width").real(), storage.getNode("image_height").real()
-        model = storage.getNode("distortion_model").string() or "plumb_bob"
-    finally:
-        storage.release()
-    return _from_parts(k, distortion, int(width), int(height), model)
-
-
-def _first_mat(storage: cv2.FileStorage, *names: str, default: Any = None) -> Array:
-    for name in names:
-        node = storage.getNode(name)
-        if not node.empty() and node.mat() is not None:
-            return np.asarray(node.mat(), np.float64)
-    if default is None:
-        raise KeyError(names[0])
-    return np.asarray(default, np.float64)
-
-
-def _from_parts(k: Array, distortion: Array, width: int, height: int, model: str) -> Intrinsics:
-    if abs(k[0, 1]) > 1e-3 * abs(k[0, 0]):
-        raise ValueError("a skewed camera matrix is not supported")
-    coefficients = tuple(float(v) for v in distortion.ravel())
-    if model in ("fisheye", "kannala_brandt"):
-        model = "equidistant"
-    if len(coefficients) > 5 and model == "plumb_bob":
-        model = "rational_polynomial"
-    if not any(coefficients) and model != "equidistant":
-        coefficients, model = (), "plumb_bob"
-    elif model == "equidistant" and len(coefficients) != 4:
-        raise ValueError(f"an equidistant lens has 4 coefficients, not {len(coefficients)}")
-    elif model != "equidistant" and len(coefficients) not in (4, 5, 8, 12, 14):
-        raise ValueError(f"OpenCV knows 4, 5, 8, 12 or 14 distortion coefficients, not {len(coefficients)}")
-    return Intrinsics(
-        float(k[0, 0]), float(k[1, 1]), float(k[0, 2]), float(k[1, 2]), width, height, coefficients, model
-    )
+    return load(path)

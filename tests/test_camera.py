@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from realtime.camera import ASSUMED_FOV_DEG, Intrinsics, load_intrinsics
@@ -146,3 +146,89 @@ def test_missing_and_binary_camera_files(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00\x80")
     with pytest.raises(CameraFileError, match="not text"):
         load_intrinsics(tmp_path / "binary.yaml")
+
+
+strong_lenses = st.builds(
+    lambda k, p, s: (k[0], k[1], p[0], p[1], k[2], s[0], s[1], s[2]),
+    st.tuples(st.floats(-0.35, 0.4), st.floats(-0.05, 0.2), st.floats(-0.02, 0.05)),
+    st.tuples(st.floats(-0.003, 0.003), st.floats(-0.003, 0.003)),
+    st.tuples(st.floats(-0.05, 0.4), st.floats(-0.03, 0.1), st.floats(-0.01, 0.02)),
+)
+
+
+def folds(intrinsics: Intrinsics) -> bool:
+    """Whether some pixel of the image has no ray, or more than one: the radius stops growing."""
+    k1, k2, _, _, k3, k4, k5, k6 = intrinsics.distortion
+    r = np.linspace(0, 3, 3000)
+    seen = r * (1 + k1 * r**2 + k2 * r**4 + k3 * r**6) / (1 + k4 * r**2 + k5 * r**4 + k6 * r**6)
+    growing = np.diff(seen) > 0.1 * (r[1] - r[0])
+    rim = seen[:-1][growing.cumprod().astype(bool)].max(initial=0)
+    return bool(rim < 1.08 * math.hypot(intrinsics.width, intrinsics.height) / 2 / intrinsics.fx)
+
+
+@given(lens=strong_lenses, focal=st.floats(550, 1500))
+def test_strong_lenses_round_trip_over_the_whole_image(lens: tuple[float, ...], focal: float) -> None:
+    intrinsics = Intrinsics(focal, focal, 639.5, 359.5, 1280, 720, lens, "rational_polynomial")
+    assume(not folds(intrinsics))
+    grid = np.stack(np.meshgrid(np.linspace(0, 1279, 9), np.linspace(0, 719, 7)), -1).astype(np.float32)
+    back = intrinsics.project(intrinsics.unproject(grid, np.full((7, 9), 3.0, np.float32)))
+    assert np.abs(back - grid).max() < 1e-3
+
+
+@given(
+    k=st.tuples(st.floats(-0.05, 0.1), st.floats(-0.02, 0.03), st.floats(-0.005, 0.005)),
+    focal=st.floats(560, 1500),
+)
+def test_fisheyes_round_trip_over_the_whole_image(k: tuple[float, float, float], focal: float) -> None:
+    intrinsics = Intrinsics(focal, focal, 639.5, 359.5, 1280, 720, (*k, 0.0), "equidistant")
+    theta = np.linspace(0, 1.5, 1000)
+    seen = theta * (1 + k[0] * theta**2 + k[1] * theta**4 + k[2] * theta**6)
+    assume((np.diff(seen) > 0).all() and seen[-1] > 1.02 * 735 / focal)
+    grid = np.stack(np.meshgrid(np.linspace(0, 1279, 9), np.linspace(0, 719, 7)), -1).astype(np.float32)
+    back = intrinsics.project(intrinsics.unproject(grid, np.full((7, 9), 3.0, np.float32)))
+    assert np.abs(back - grid).max() < 1e-3
+
+
+def test_points_beyond_the_fold_of_a_lens_get_a_finite_ray() -> None:
+    folding = Intrinsics(500, 500, 640, 360, 1280, 720, (-0.4, 0.0, 0.0, 0.0, 0.0))
+    far = np.array([[0, 0], [-500, -400], [3000, 360]], np.float32)
+    assert np.isfinite(folding.rays(far)).all()
+
+
+@pytest.mark.parametrize("lens", LENSES)
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_turned_camera_sees_turned_rays(lens: str, turns: int) -> None:
+    turned = camera(lens).rotated(turns)
+    grid = np.stack(np.meshgrid(np.linspace(0, 1279, 9), np.linspace(0, 719, 7)), -1).astype(np.float32)
+    px, rays, (width, height) = grid, camera(lens).rays(grid), (1280, 720)
+    for _ in range(turns):
+        # Clockwise by a quarter: what was at the top is at the right.
+        px = np.stack([height - 1 - px[..., 1], px[..., 0]], axis=-1)
+        rays = np.stack([-rays[..., 1], rays[..., 0]], axis=-1)
+        width, height = height, width
+    assert (turned.width, turned.height) == (width, height)
+    np.testing.assert_allclose(turned.rays(px), rays, atol=2e-5)
+
+
+def test_thin_prisms_turn_too_and_tilted_sensors_do_not() -> None:
+    prism = (0.1, 0.0, 0.001, 0.002, 0.0, 0.0, 0.0, 0.0, 0.01, 0.002, -0.005, 0.003)
+    one = Intrinsics(900, 905, 650, 350, 1280, 720, prism, "rational_polynomial")
+    px = np.array([[100, 600]], np.float32)
+    ray = one.rays(px)
+    turned = one.rotated(1).rays(np.array([[719 - 600, 100]], np.float32))
+    np.testing.assert_allclose(turned, [[-ray[0, 1], ray[0, 0]]], atol=1e-5)
+    with pytest.raises(CameraFileError, match="tilted sensor"):
+        Intrinsics(900, 905, 650, 350, 1280, 720, (*prism, 0.01, 0.0), "rational_polynomial").rotated(1)
+
+
+@given(left=st.integers(-50, 600), top=st.integers(-50, 300), point=pixels)
+def test_a_cropped_camera_sees_the_same_rays(left: int, top: int, point: tuple[float, float]) -> None:
+    px = np.array([point], np.float32)
+    cut = camera("barrel").cropped(left, top, 500, 400)
+    shifted = px - np.array([left, top], np.float32)
+    np.testing.assert_allclose(cut.rays(shifted), camera("barrel").rays(px), atol=1e-5)
+
+
+def test_a_camera_file_turned_on_its_side_is_said() -> None:
+    with pytest.raises(CameraFileError, match=r"turned on its side.*--rotate"):
+        camera().scaled_to(720, 1280)

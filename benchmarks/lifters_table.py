@@ -1,7 +1,7 @@
 """The lifters side by side on people held out of training: exact 2D, a given height, noisy 2D, a real 2D net.
 
     python benchmarks/lifters_table.py --motion ../shared/data/mocap/cmu_h36m17_30hz.npz
-    python benchmarks/lifters_table.py --motion FILE --records runs/records_test --lifters causal-tcn,anatomy
+    python benchmarks/lifters_table.py --motion FILE --lifters unified,anatomy
 
 One row for each lifter and way of feeding it, those with a lag dial at each of its lags. Where a net gives
 its own root depth, rows with the root fitted to the rays alone stand beside it. Saves JSON, prints Markdown.

@@ -12,7 +12,7 @@ from realtime.cache import model_dir
 from realtime.errors import FetchError, ManifestError, UsageError
 from realtime.manifest import Manifest, load_manifest
 
-DEFAULT_LIFTER = "causal-tcn"
+DEFAULT_LIFTER = "unified"
 BLAZEPOSE = "blazepose"
 PUBLISHED_DETECTORS = ("rtmdet-nano",)
 PUBLISHED_ESTIMATORS = ("rtmpose-t", "rtmpose-s", "rtmpose-m")

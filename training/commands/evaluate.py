@@ -26,7 +26,7 @@ Examples:
   realtime-evaluate cmu_h36m17_30hz.npz --subjects test
   realtime-evaluate cmu_h36m17_30hz.npz --subjects cmu-03,cmu-16 --input noise --seed 3 --by action
   realtime-evaluate cmu_h36m17_30hz.npz --subjects test --input records --records runs/records --height
-  realtime-evaluate walk.npz --lifters causal-tcn,runs/mine/causal-tcn.json --lag 0,4 --json
+  realtime-evaluate walk.npz --lifters unified,runs/mine/unified.json --lag 0,5 --json
 """
 
 

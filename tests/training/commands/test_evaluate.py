@@ -53,7 +53,7 @@ def recorded(tmp_path: Path) -> tuple[str, str]:
 
 
 def _rows(command: Command, *words: str) -> list[dict[str, Any]]:
-    code, out, err = command(*words, "--json", "--lifters", "causal-tcn")
+    code, out, err = command(*words, "--json", "--lifters", "unified")
     assert code == 0, err
     rows: list[dict[str, Any]] = json.loads(out)["rows"]
     return rows
@@ -62,14 +62,14 @@ def _rows(command: Command, *words: str) -> list[dict[str, Any]]:
 def test_the_row_holds_the_contracts_keys_first(command: Command, motion: str) -> None:
     (row,) = _rows(command, motion, "--seed", "1")
     assert list(row) == KEYS + MORE
-    assert (row["lifter"], row["input"], row["lag_frames"]) == ("causal-tcn", "gt", 0)
+    assert (row["lifter"], row["input"], row["lag_frames"]) == ("unified", "gt", 0)
     assert row["pa_mpjpe_mm"] < row["n_mpjpe_mm"] + 1e-6
     assert row["params"] > 100_000
     assert 0 < row["step_ms"] < 1000
 
 
 def test_the_table_says_the_same_and_the_seed_fixes_it(command: Command, motion: str) -> None:
-    words = (motion, "--subjects", "bob", "--input", "noise", "--fov", "60", "--lifters", "causal-tcn")
+    words = (motion, "--subjects", "bob", "--input", "noise", "--fov", "60", "--lifters", "unified")
     code, table, _ = command(*words, "--closed-form-root")
     (row,) = _rows(command, *words, "--closed-form-root")
     assert code == 0

@@ -14,7 +14,7 @@ from realtime.engines.open import open_engine
 from realtime.errors import UsageError
 from realtime.lift import Lifted, Lifter
 from realtime.manifest import Manifest, TensorInfo
-from realtime.models.catalogue import lifter
+from realtime.models.catalogue import lifter, lifter_names
 from realtime.types import FloatArray
 from tests.fakes import PastEngine
 from tests.training.records.made_up import exact_records
@@ -193,7 +193,7 @@ def test_records_are_lifted_and_their_missed_frames_do_not_count() -> None:
 
 
 def test_a_lifter_starts_each_take_afresh() -> None:
-    manifest = lifter("causal-tcn")
+    manifest = lifter("unified")
     live, take = Lifter(manifest, open_engine(manifest.path, "onnxruntime", 1)), _take()
     first, again = run_lifter(live, take), run_lifter(live, take)
     np.testing.assert_array_equal(first.pose_m, again.pose_m)
@@ -203,7 +203,7 @@ def test_a_lifter_starts_each_take_afresh() -> None:
 
 def test_rows_by_group_say_how_they_were_made() -> None:
     takes = Conditions().takes(walkers("bob", "ann", frames=20))
-    manifest = lifter("causal-tcn")
+    manifest = lifter("unified")
     plain = rows_of(manifest, takes, Conditions())
     assert list(plain[0])[: len(KEYS)] == list(KEYS)
     assert plain[0]["root"] == "net"
@@ -215,7 +215,7 @@ def test_rows_by_group_say_how_they_were_made() -> None:
 
 def test_groups_share_the_whole() -> None:
     takes = Conditions().takes(walkers("bob", "ann", frames=20))
-    manifest, ticks = lifter("causal-tcn"), list[int]()
+    manifest, ticks = lifter("unified"), list[int]()
     parts = evaluate_takes(manifest, takes, Conditions(), "subject", ticks.append)
     whole = evaluate_takes(manifest, takes, Conditions())["all"]
     assert np.mean([p["mpjpe_mm"] for p in parts.values()]) == pytest.approx(whole["mpjpe_mm"], abs=0.01)
@@ -225,14 +225,14 @@ def test_groups_share_the_whole() -> None:
 def test_a_group_nobody_sees_is_left_out_and_no_group_at_all_is_said() -> None:
     takes = [replace(_take(), subject=subject) for subject in ("a", "b")]
     takes[0].score[:] = 0
-    assert list(evaluate_takes(lifter("causal-tcn"), takes, Conditions(), "subject")) == ["b"]
+    assert list(evaluate_takes(lifter("unified"), takes, Conditions(), "subject")) == ["b"]
     takes[1].score[:] = 0
     with pytest.raises(MotionFileError, match="no frame"):
-        evaluate_takes(lifter("causal-tcn"), takes, Conditions())
+        evaluate_takes(lifter("unified"), takes, Conditions())
 
 
 def test_only_lifters_with_a_dial_are_asked_for_lags() -> None:
-    plain = lifter("causal-tcn")
+    plain = lifter("videopose-tcn")
     dial = replace(plain, lags=(0, 4, -2), inputs={**plain.inputs, "lag": TensorInfo((-1, 3))})
     assert lags_of(plain, [0, 4]) == [0]
     assert lags_of(dial, []) == [0]
@@ -263,10 +263,13 @@ def test_a_dial_is_turned_and_its_answers_are_compared_with_their_own_frames(
         assert cast(float, row["mpjpe_mm"]) < (10 if lag < 0 else 0.01)
 
 
-def test_the_shipped_lifter_is_as_good_on_unseen_bodies_as_its_manifest_says(shared_data: Path) -> None:
-    manifest = lifter("causal-tcn")
+@pytest.mark.parametrize("name", lifter_names())
+def test_a_shipped_lifter_is_as_good_on_unseen_bodies_as_its_manifest_says(
+    shared_data: Path, name: str
+) -> None:
+    manifest = lifter(name)
     motion = load_motion(shared_data / "mocap" / "cmu_h36m17_30hz.npz").of_subjects(TEST_SUBJECTS)
     found = evaluate(manifest, motion, Conditions("gt", engine="onnxruntime", threads=1))
-    assert found["mpjpe_mm"] < 70
-    for name in ("mpjpe_mm", "pa_mpjpe_mm", "mrpe_mm"):
-        assert found[name] == pytest.approx(manifest.metrics[f"gt_{name}"], rel=0.01)
+    assert found["mpjpe_mm"] < 80
+    for measure in ("mpjpe_mm", "pa_mpjpe_mm", "mrpe_mm"):
+        assert found[measure] == pytest.approx(manifest.metrics[f"gt_{measure}"], rel=0.01)

@@ -173,7 +173,7 @@ _MIN_DEPTH_M = 0.2
 
 
 def place(
-    lifted: LiftedPerson, rays: FloatArray, score: FloatArray, scale: float = 1.0
+    lifted: LiftedPerson, rays: FloatArray, score: FloatArray, scale: float | None = None
 ) -> tuple[FloatArray, float]:
     """Where a lifted person's pelvis is (3,), metres, and one standard deviation of its depth.
 
@@ -181,14 +181,17 @@ def place(
     x and y from the rays. Without a depth the rays alone decide. The sigma is the net's, else the fit's;
     it is always finite. rays: (17, 2), score: (17,) of the frame the answer is for; of a prediction, whose
     rays nobody has yet, those of now: the depth is then the predicted one, the rest stays where it is seen.
-    scale: the factor to the person's true size.
+    scale: the factor to the person's true size; None where that is not known, and then no sigma is less
+    than what people's sizes differ by.
     """
-    relative_m = lifted.relative_m * np.float32(scale)
-    depth_m, sigma_m = lifted.root_depth_m * scale, lifted.root_sigma_m * scale
+    factor = 1.0 if scale is None else scale
+    relative_m = lifted.relative_m * np.float32(factor)
+    depth_m, sigma_m = lifted.root_depth_m * factor, lifted.root_sigma_m * factor
     if not np.isfinite(depth_m):
         return fit_root_alone(relative_m, rays, score)
     if np.isfinite(sigma_m):
-        return fit_root(relative_m, rays, score, depth_m, sigma_m), sigma_m
+        root_m = fit_root(relative_m, rays, score, depth_m, sigma_m)
+        return root_m, max(sigma_m, 0.0 if scale is not None else _SIZE_ERROR * float(root_m[2]))
     root_m = fit_root(relative_m, rays, score, depth_m, _SURE_SIGMA_M)
     return root_m, _sigma_m(_equations(relative_m, rays, score)[0], float(root_m[2]))
 

@@ -301,3 +301,18 @@ def test_one_odd_frame_hardly_changes_the_size() -> None:
     for _ in range(100):
         steady = scale.update(standing_pose())
     assert scale.update(standing_pose() * 2) == pytest.approx(steady, rel=0.03)
+
+
+@pytest.mark.parametrize(("scale", "least"), [(None, 0.06), (1.0, 0.0)])
+def test_nobody_of_unknown_size_is_placed_more_surely_than_sizes_differ(
+    scale: float | None, least: float
+) -> None:
+    pose_m = np.random.default_rng(3).normal(0, 0.3, (17, 3)).astype(np.float32)
+    pose_m[0] = 0
+    away_m = pose_m + np.array([0.2, 0.1, 4.0], np.float32)
+    rays = (away_m[:, :2] / away_m[:, 2:]).astype(np.float32)
+    lifted = LiftedPerson(pose_m, 4.0, 0.01)
+    root_m, sigma_m = place(lifted, rays, np.ones(17, np.float32), scale)
+    assert root_m[2] == pytest.approx(4.0, abs=0.01)
+    assert sigma_m == pytest.approx(max(0.01, 0.07 * 4.0) if scale is None else 0.01, rel=0.01)
+    assert sigma_m > least

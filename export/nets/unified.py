@@ -115,8 +115,8 @@ class Unified(nn.Module):
     """The `unified` lifter: see the module. Inputs, outputs and forms are those of `export.nets.step`."""
 
     name = "unified"
-    inputs = (RAYS, SCORE, DEPTH, LAG)
-    outputs = (POSE, ROOT_DEPTH, ROOT_DEPTH_SIGMA, CONFIDENCE)
+    inputs: tuple[str, ...] = (RAYS, SCORE, DEPTH, LAG)
+    outputs: tuple[str, ...] = (POSE, ROOT_DEPTH, ROOT_DEPTH_SIGMA, CONFIDENCE)
     delay = 0
     lags = LAGS
     joint_weight: Tensor

@@ -145,9 +145,9 @@ class PosePerception:
     ) -> Pose3D:
         """Size a lifted pose, and put its root where its rays and depth say, calmly."""
         state = self._state(person)
-        scale = state.scale.update(lifted.relative_m) if state.scale else 1.0
+        scale = state.scale.update(lifted.relative_m) if state.scale else None
         root_m, sigma_m = place(lifted, rays, score, scale)
-        relative_m = lifted.relative_m * np.float32(scale)
+        relative_m = lifted.relative_m if scale is None else lifted.relative_m * np.float32(scale)
         return Pose3D(relative_m, state.root.update(root_m, time_s), sigma_m, lifted.confidence)
 
     def _state(self, person: int) -> _PersonState:

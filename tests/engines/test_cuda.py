@@ -6,6 +6,7 @@ import ctypes
 import sys
 import threading
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -117,7 +118,7 @@ def pycuda(monkeypatch: pytest.MonkeyPatch) -> FakePyCuda:
         if not name.startswith("_") and name != "stack":
             setattr(module, name, getattr(fake, name))
     package.driver = module  # type: ignore[attr-defined]
-    package.__spec__ = SimpleNamespace()  # type: ignore[assignment]
+    package.__spec__ = ModuleSpec("pycuda", None)
     monkeypatch.setitem(sys.modules, "pycuda", package)
     monkeypatch.setitem(sys.modules, "pycuda.driver", module)
     monkeypatch.setattr(cuda, "_driver", FakeDriver)

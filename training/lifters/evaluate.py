@@ -106,7 +106,8 @@ def run_lifter(lifter: Steps, take: Take, conditions: Conditions = Conditions())
     frames, behind = len(take), max(lifter.delay, 0)
     pose_m, root_m = np.empty((frames, 17, 3), np.float32), np.empty((frames, 3), np.float32)
     sigma_m, step_ms = np.empty(frames, np.float32), np.empty(frames)
-    body, scale = BodyScale(take.stature_m) if conditions.height_given else None, 1.0
+    body = BodyScale(take.stature_m) if conditions.height_given else None
+    scale: float | None = None
     seen: Array = np.any(take.score > 0, axis=1)
     for t in range(frames):
         now = slice(t, t + 1)
@@ -118,7 +119,7 @@ def run_lifter(lifter: Steps, take: Take, conditions: Conditions = Conditions())
         own = max(t - behind, 0)
         if body is not None and seen[own] and t >= behind:
             scale = body.update(lifted.relative_m)
-        pose_m[t] = lifted.relative_m * np.float32(scale)
+        pose_m[t] = lifted.relative_m if scale is None else lifted.relative_m * np.float32(scale)
         root_m[t], sigma_m[t] = place(lifted, take.rays[own], take.score[own], scale)
     lifter.drop(0)
     return Answer(pose_m, root_m, sigma_m, step_ms)

@@ -160,6 +160,8 @@ _POSE_ERROR_M = 0.05
 """How far a lifted joint is off sideways, one standard deviation: what the 2D residual is weighed by."""
 _RAY_ERROR = 0.004
 """How far a keypoint's ray is off: about 2 px at a focal length of 500 px."""
+_LEAST_ERROR_M = 0.02
+"""What is left of that error where pose and rays fit perfectly."""
 _PRIOR_TRUST = 0.3
 """The prior's sigma is taken at this share of what it says. The fit would count the joints as so many
 independent witnesses of the depth, but they share the error of the body's size; measured on unseen
@@ -202,12 +204,14 @@ def fit_root(
     """The pelvis (3,) that makes a pose (17, 3) fit its rays (17, 2), with a prior on its depth.
 
     Least squares in closed form on full perspective: each joint's (X + tx) - u (Z + tz) = 0, likewise in
-    y, weighted by score and by the expected error of pose and ray at that depth; and tz = depth_m within
+    y, weighted by score and by how well pose and rays fit each other at all; and tz = depth_m within
     sigma_m. With no joint in view the pelvis lies on the optical axis at depth_m.
     """
     normal, right = _equations(relative_m, rays, score)
-    # Everything is told in units of the expected error, which all joints share.
-    prior = (_noise_m(depth_m) / (_PRIOR_TRUST * sigma_m)) ** 2
+    # Everything is told in units of the expected error, which all joints share: what the fit by rays leaves.
+    alone = np.linalg.solve(normal + np.diag([0.0, 0.0, 1e-9]), right)
+    noise_m = np.hypot(_LEAST_ERROR_M, _residual_m(relative_m, rays, score, alone))
+    prior = (noise_m / (_PRIOR_TRUST * sigma_m)) ** 2
     normal[2, 2] += prior
     right[2] += prior * depth_m
     root = np.linalg.solve(normal, right)
@@ -251,6 +255,13 @@ def _equations(relative_m: FloatArray, rays: FloatArray, score: FloatArray) -> t
     rx, ry = u * z - x, v * z - y
     right = np.array([(weight * rx).sum(), (weight * ry).sum(), -(weight * (u * rx + v * ry)).sum()])
     return normal, right
+
+
+def _residual_m(relative_m: FloatArray, rays: FloatArray, score: FloatArray, root_m: Array) -> float:
+    """How far joints put at a root (3,) lie off their rays, root mean square a coordinate, metres."""
+    placed = relative_m + root_m
+    off = placed[:, :2] - np.where(score[:, None] > 0, rays, 0.0) * placed[:, 2:]
+    return float(np.sqrt((score @ (off * off).sum(axis=1)) / (2 * score.sum() + 1e-9)))
 
 
 def _noise_m(depth_m: float) -> float:

@@ -26,7 +26,7 @@ _OPTIONS = (
         "--intrinsics",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="Camera file: of `realtime-calibrate`, ROS camera_info, OpenCV FileStorage, Kalibr, or Pose2Sim.",
+        help="Camera file: of `realtime-calibrate`, ROS, OpenCV FileStorage, Kalibr, or Pose2Sim.",
     ),
     click.option(
         "--fov",

@@ -82,7 +82,7 @@ def test_a_pair_of_ones_own_goes_through_the_whole_program(pair: str, tmp_path: 
     ready = assemble(Options(models=str(manifest), engine="openvino"), sample.camera())
     try:
         frames = [source.read() for _ in range(5)]
-        results = [ready.perception.process(frame) for frame in frames if frame is not None]
+        results = [r for frame in frames if frame is not None for r in ready.perception.process(frame)]
     finally:
         ready.perception.close()
         source.close()

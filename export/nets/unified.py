@@ -226,7 +226,7 @@ class Unified(nn.Module):
         start = (self._frame_sums(early) * there[..., None, None]).sum(dim=1)
         size = seen.shape[:2]
         hidden, code = self._hidden(seen).flatten(0, 1), self._codes(seen[..., :_INPUT], start).flatten(0, 1)
-        spans = self._bone_sums(code.unflatten(0, size), seen)
+        spans = self._bone_sums(code.reshape(*size, _BODY), seen)
         bones = self._steady(spans, _kept(size[1], _STEADY, seen)).flatten(0, 1)
         out = {}
         for lag in lags:

@@ -9,42 +9,24 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from export.nets.bones import BONES, bone_paths, bones_of
 from export.nets.geometry import FEATURES, JOINTS, View, joint_weights, upright, view
 from export.nets.reservoir import Reservoir
 from export.nets.residual_lifter import Layer
 from export.nets.step import POSE, RAYS, SCORE, Tensors
 from export.nets.taps import CausalTaps
 from export.nets.videopose_tcn import DROPOUT, Block, PoseHead
-from realtime.skeleton import H36M17
 
 WIDTH, BLOCKS, WINDOW = 1024, 4, 3
 SAMPLE, GAMMA = 50, 10.0
-BONES = len(H36M17.bones)
-_CHILD = [H36M17.index(child) for child, _ in H36M17.bones]
-_PARENT = [H36M17.index(parent) for _, parent in H36M17.bones]
 _COORDINATES = 2 * JOINTS
 _KEYPOINTS = FEATURES - JOINTS
-
-
-def bones_of(pose: Tensor) -> Tensor:
-    """Bone vectors (..., 16, 3), child less parent in the order of `H36M17.bones`, of joints (..., 17, 3)."""
-    bones: Tensor = pose[..., _CHILD, :] - pose[..., _PARENT, :]
-    return bones
 
 
 def unit(vectors: Tensor) -> Tensor:
     """Vectors (..., 3) at length 1; zeros stay."""
     lengths: Tensor = vectors.norm(dim=-1, keepdim=True).clamp(min=1e-4)
     return vectors / lengths
-
-
-def _paths() -> Tensor:
-    """(17, 16): 1 where a bone lies on the way from the pelvis to a joint."""
-    paths = torch.zeros(JOINTS, BONES)
-    for bone, (child, parent) in enumerate(zip(_CHILD, _PARENT, strict=True)):
-        paths[child] = paths[parent]
-        paths[child, bone] = 1.0
-    return paths
 
 
 class VisibilityStem(nn.Module):
@@ -245,7 +227,7 @@ class Anatomy(nn.Module):
         self.lengths = LengthNet(width, blocks, visibility, dropout)
         self.reservoir = Reservoir(sample, BONES)
         self.register_buffer("joint_weight", joint_weights(), persistent=False)
-        self.register_buffer("paths", _paths(), persistent=False)
+        self.register_buffer("paths", bone_paths(), persistent=False)
 
     @property
     def receptive_field(self) -> int:

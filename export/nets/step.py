@@ -23,8 +23,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-RAYS, SCORE, DEPTH, LAG = "rays", "score", "depth", "lag"
-POSE, ROOT_DEPTH, ROOT_DEPTH_SIGMA, CONFIDENCE = "pose", "root_depth", "root_depth_sigma", "confidence"
+from realtime.lift import CONFIDENCE, DEPTH, LAG, POSE, RAYS, ROOT_DEPTH, ROOT_DEPTH_SIGMA, SCORE
+
+__all__ = [
+    "CONFIDENCE", "DEPTH", "LAG", "POSE", "RAYS", "ROOT_DEPTH", "ROOT_DEPTH_SIGMA", "SCORE", "StepNet",
+    "Tensors", "initial_state",
+]  # fmt: skip
 
 Tensors = Mapping[str, Tensor]
 

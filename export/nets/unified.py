@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from export.nets.bones import BONES, bone_ends, bone_paths
 from export.nets.geometry import FEATURES, JOINTS, View, joint_weights, place, view
 from export.nets.step import CONFIDENCE, DEPTH, LAG, POSE, RAYS, ROOT_DEPTH, ROOT_DEPTH_SIGMA, SCORE, Tensors
 from export.nets.taps import CausalTaps
@@ -32,7 +33,6 @@ LAGS = (0, 2, 5, -1, -2, -3)
 LAPLACE_ONE_SIGMA = 1.1479
 """A Laplace distribution has 68.27 % of its mass within this many of its scale parameters."""
 
-BONES = len(H36M17.bones)
 _WIDTH, _BODY, _MEMORY = 320, 64, 64
 _DILATIONS = (3, 9)
 _TAPS = 3
@@ -70,28 +70,11 @@ def _kind_of_bone() -> list[int]:
     return [_KINDS.index(child.removeprefix("l_").removeprefix("r_")) for child, _ in H36M17.bones]
 
 
-def _paths() -> Tensor:
-    """(17, 16): which bones lead from the pelvis to each joint."""
-    table = torch.zeros(JOINTS, BONES)
-    for bone, (child, parent) in enumerate(H36M17.bones):
-        table[H36M17.index(child)] = table[H36M17.index(parent)]
-        table[H36M17.index(child), bone] = 1.0
-    return table
-
-
 def _behind() -> Tensor:
     """(L, _REACH + 1): which of the last frames, the newest last, each lag's answer is about."""
     table = torch.zeros(len(LAGS), _REACH + 1)
     for index, frames in enumerate(LAGS):
         table[index, _REACH - max(frames, 0)] = 1.0
-    return table
-
-
-def _ends() -> Tensor:
-    """(16, 17): child minus parent."""
-    table = torch.zeros(BONES, JOINTS)
-    for bone, (child, parent) in enumerate(H36M17.bones):
-        table[bone, H36M17.index(child)], table[bone, H36M17.index(parent)] = 1.0, -1.0
     return table
 
 
@@ -161,8 +144,8 @@ class Unified(nn.Module):
             .float()
             .T.contiguous(),
             "behind": _behind(),
-            "paths": _paths(),
-            "ends": _ends(),
+            "paths": bone_paths(),
+            "ends": bone_ends(),
         }
         for name, value in constants.items():
             self.register_buffer(name, value, persistent=False)
@@ -188,8 +171,8 @@ class Unified(nn.Module):
         clips, frames = seen.shape[:2]
         padded = functional.pad(seen, (0, 0, _REACH, 0))
         window = torch.stack([padded[:, k : k + frames] for k in range(_REACH + 1)], dim=-2)
-        bones = self._steady(self._bone_sums(code, seen), _kept(frames, _STEADY, seen))
-        flat = (part.flatten(0, 1) for part in (hidden, code, bones, window, given[LAG]))
+        parts = (hidden, code, self._clip_bones(code, seen), window, given[LAG])
+        flat = (part.flatten(0, 1) for part in parts)
         answer = self._answer(*flat)
         return {name: value.unflatten(0, (clips, frames)) for name, value in answer.items()}  # type: ignore[no-untyped-call]
 
@@ -225,9 +208,9 @@ class Unified(nn.Module):
         there = torch.arange(rays.shape[1]) < count[:, None]
         start = (self._frame_sums(early) * there[..., None, None]).sum(dim=1)
         size = seen.shape[:2]
-        hidden, code = self._hidden(seen).flatten(0, 1), self._codes(seen[..., :_INPUT], start).flatten(0, 1)
-        spans = self._bone_sums(code.reshape(*size, _BODY), seen)
-        bones = self._steady(spans, _kept(size[1], _STEADY, seen)).flatten(0, 1)
+        codes = self._codes(seen[..., :_INPUT], start)
+        parts = (self._hidden(seen), codes, self._clip_bones(codes, seen))
+        hidden, code, bones = (part.flatten(0, 1) for part in parts)
         out = {}
         for lag in lags:
             shift = max(lag, 0)
@@ -290,9 +273,9 @@ class Unified(nn.Module):
         anyone = (seen[..., _SCORES].sum(-1, keepdim=True) > 0).to(code.dtype)
         return anyone * torch.cat([self.body_head(code) @ self.kind_of_bone, torch.ones_like(anyone)], dim=-1)
 
-    def _steady(self, added: Tensor, kept: Tensor) -> Tensor:
-        """The bones' means (N, T, 16) so far, of what each frame of clips adds."""
-        return _mean_bones(kept @ added)
+    def _clip_bones(self, code: Tensor, seen: Tensor) -> Tensor:
+        """The bones' means (N, T, 16) after each frame of clips, of codes (N, T, _BODY)."""
+        return _mean_bones(_kept(seen.shape[1], _STEADY, seen) @ self._bone_sums(code, seen))
 
     def _heads(self, hidden: Tensor, code: Tensor, x: Tensor) -> Tensor:
         """(N, L, _OUT)."""

@@ -103,7 +103,7 @@ class PosePerception:
         seen = [self._map.points(t.keypoints.xy_px) for t in tracks]
         points_px = np.stack(seen) if seen else np.zeros((0, len(H36M17), 2), np.float32)
         score = np.array([self._map.scores(t.keypoints.score) for t in tracks], np.float32)
-        score = score.reshape(points_px.shape[:2]) * _inside(points_px, frame)
+        score = score.reshape(points_px.shape[:2]) * near_image(points_px, frame.width, frame.height)
         depth = np.array([self._depth(t.keypoints.depth_px) for t in tracks], np.float32)
         return Seen(
             frame,
@@ -155,8 +155,3 @@ class PosePerception:
             scale = BodyScale(self._stature_m) if self._stature_m else None
             self._states[person] = _PersonState(OneEuro(_ROOT_MIN_CUTOFF_HZ, _ROOT_BETA), scale)
         return self._states[person]
-
-
-def _inside(points_px: FloatArray, frame: Frame) -> FloatArray:
-    """1 where a point is `near_image`, else 0."""
-    return near_image(points_px, frame.width, frame.height).astype(np.float32)

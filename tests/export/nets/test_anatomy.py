@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from export.nets.anatomy import Anatomy, bones_of, unit
+from export.nets.anatomy import Anatomy, unit
+from export.nets.bones import bones_of
 from tests.export.nets.test_systems import clip, frames_for, lively
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from export.nets.anatomy import bones_of
+from export.nets.bones import bones_of
 from export.nets.step import CONFIDENCE, DEPTH, LAG, POSE, RAYS, ROOT_DEPTH, ROOT_DEPTH_SIGMA, SCORE
 from export.nets.unified import LAGS
 from export.to_onnx import Provenance, export_step, random_steps, worst_gaps

@@ -10,8 +10,7 @@ import pytest
 
 from realtime.camera import Intrinsics
 from realtime.errors import UsageError
-from realtime.lift import STATURE_RATIO, bone_path_m
-from realtime.stream.stages import _inside
+from realtime.lift import STATURE_RATIO, bone_path_m, near_image
 from realtime.types import FloatArray, Frame
 from tests.training.records.made_up import WIDE, exact_records
 from tests.training.walking import walker_m
@@ -124,7 +123,7 @@ def test_a_joint_far_outside_the_image_is_missing_as_it_is_live() -> None:
     take = _one(replace(records, seen_px=seen_px))
     np.testing.assert_array_equal(take.score[0, :6] > 0, [False, True, True, False, True, False])
     frame = Frame(np.zeros((480, 640, 3), np.uint8), 0, 0, 0.0)
-    np.testing.assert_array_equal(take.score > 0, _inside(seen_px, frame) > 0)
+    np.testing.assert_array_equal(take.score > 0, near_image(seen_px, frame.width, frame.height))
 
 
 def test_a_nets_depth_is_told_from_the_pelvis_in_the_unit_of_rays() -> None:

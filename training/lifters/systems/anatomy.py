@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from export.nets.anatomy import BONES, Anatomy, bones_of, unit
+from export.nets.anatomy import Anatomy, unit
+from export.nets.bones import BONES, bones_of
 from export.nets.geometry import JOINTS, View
 from export.nets.reservoir import average
 from realtime.skeleton import H36M17

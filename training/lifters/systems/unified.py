@@ -6,16 +6,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from export.nets.bones import CHILDREN, bones_of
 from export.nets.step import POSE, ROOT_DEPTH, ROOT_DEPTH_SIGMA
 from export.nets.unified import LAGS, Unified
-from realtime.skeleton import H36M17
 from training.lifters.batch import Batch
 from training.lifters.losses import depth_loss, pose_loss, velocity_loss
 from training.lifters.systems.parts import weighted_mean
 from training.lifters.systems.system import System
 
-_CHILDREN = [H36M17.index(child) for child, _ in H36M17.bones]
-_PARENTS = [H36M17.index(parent) for _, parent in H36M17.bones]
 SURE_M = 0.1
 """A joint counts as right within this distance of its place: what confidence is the probability of."""
 
@@ -47,9 +45,9 @@ def loss(
         part = part + depth * depth_loss(cut[ROOT_DEPTH], cut[ROOT_DEPTH_SIGMA], asked)
         part = part + sure * _sure_loss(cut["sure"], cut[POSE], asked)
         total = total + (1.0 if lag == 0 else other_lag) * part
-    true_m = (batch.pose[:, :, _CHILDREN] - batch.pose[:, :, _PARENTS]).norm(dim=-1)
+    true_m = bones_of(batch.pose).norm(dim=-1)
     return total + lengths * weighted_mean(
-        (answers[0]["bones_m"] - true_m).abs(), batch.weight[..., _CHILDREN]
+        (answers[0]["bones_m"] - true_m).abs(), batch.weight[..., CHILDREN]
     )
 
 

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from export.nets.abs_lifter import AbsLifter
-from export.nets.anatomy import Anatomy, bones_of
+from export.nets.anatomy import Anatomy
+from export.nets.bones import bones_of
 from export.nets.residual_lifter import ResidualLifter
 from export.nets.seq2seq_lstm import Seq2seqLstm
 from realtime.skeleton import H36M17

@@ -33,4 +33,4 @@ def loss(net: AbsLifter, batch: Batch, generator: torch.Generator, relative: flo
     return total
 
 
-SYSTEM = System("abs-lifter", "AbsPoseLifter: absolute 3D pose from a single noisy 2D pose", AbsLifter, loss)
+SYSTEM = System("abs-lifter", "AbsPoseLifter: absolute 3D pose from a single noisy 2D pose", loss)

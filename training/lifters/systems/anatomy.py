@@ -178,5 +178,5 @@ def loss(
 
 
 SYSTEM = System(
-    "anatomy", "Chen et al., Anatomy-aware 3D human pose estimation in videos (2021), causal", Anatomy, loss
+    "anatomy", "Chen et al., Anatomy-aware 3D human pose estimation in videos (2021), causal", loss
 )

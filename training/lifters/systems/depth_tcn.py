@@ -35,4 +35,4 @@ def loss(net: DepthTcn, batch: Batch, generator: torch.Generator, noise: float =
     return mpjpe(net.lift(features, seen)[POSE], batch.pose, batch.weight)
 
 
-SYSTEM = System("depth-tcn", "Depth-aware temporal refinement, stage 2", DepthTcn, loss)
+SYSTEM = System("depth-tcn", "Depth-aware temporal refinement, stage 2", loss)

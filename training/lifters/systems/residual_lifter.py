@@ -21,7 +21,6 @@ def loss(net: ResidualLifter, batch: Batch, generator: torch.Generator) -> Tenso
 SYSTEM = System(
     "residual-lifter",
     "ECCV 2018 PoseTrack challenge entry with SSD, CPN and a residual lifter, after Martinez et al. (2017)",
-    ResidualLifter,
     loss,
     hold_norms,
 )

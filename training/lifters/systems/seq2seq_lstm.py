@@ -57,6 +57,5 @@ def loss(
 SYSTEM = System(
     "seq2seq-lstm",
     "Hossain and Little, Exploiting temporal information for 3D human pose estimation (2018)",
-    Seq2seqLstm,
     loss,
 )

@@ -1,4 +1,4 @@
-"""What training needs to know of a lifter: how to build it, and what to make small."""
+"""What training needs to know of a lifter: what to make small."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from export.nets.step import StepNet
 from training.lifters.batch import Batch
 
 Loss = Callable[[Any, Batch, torch.Generator], Tensor]
@@ -24,12 +23,11 @@ def _nothing(net: nn.Module) -> None:
 class System:
     """A lifting system. paper: where it comes from, in words.
 
-    build: its net, from options by name; the defaults are the paper's. loss: what training makes small.
-    constrain: called after every optimiser step.
+    Its net is `export.nets.catalogue.NETS[name]`. loss: what training makes small. constrain: called after
+    every optimiser step.
     """
 
     name: str
     paper: str
-    build: Callable[..., StepNet]
     loss: Loss
     constrain: Callable[[nn.Module], None] = _nothing

@@ -70,4 +70,4 @@ def _sure_loss(logits: Tensor, pose: Tensor, batch: Batch) -> Tensor:
     return weighted_mean(miss, batch.weight)
 
 
-SYSTEM = System("unified", "this project", Unified, loss)
+SYSTEM = System("unified", "this project", loss)

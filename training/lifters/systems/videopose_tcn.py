@@ -20,6 +20,5 @@ def loss(net: VideoposeTcn, batch: Batch, generator: torch.Generator) -> Tensor:
 SYSTEM = System(
     "videopose-tcn",
     "Pavllo et al., 3D human pose estimation in video with temporal convolutions (2019)",
-    VideoposeTcn,
     loss,
 )

@@ -14,6 +14,7 @@ from torch import Tensor
 from export.nets.abs_lifter import AbsLifter
 from export.nets.anatomy import Anatomy
 from export.nets.bones import bones_of
+from export.nets.catalogue import build_net
 from export.nets.residual_lifter import ResidualLifter
 from export.nets.seq2seq_lstm import Seq2seqLstm
 from realtime.skeleton import H36M17
@@ -80,7 +81,7 @@ def make_batch(seed: int = 0) -> Batch:
 def _run(name: str, batch: Batch, seed: int = 0, **flags: Any) -> tuple[Any, Tensor]:
     system, options = SMALL[name]
     torch.manual_seed(0)
-    net: Any = system.build(**options)
+    net: Any = build_net(name, options)
     net.train()
     value = system.loss(net, batch, torch.Generator().manual_seed(seed), **flags)
     value.backward()  # type: ignore[no-untyped-call]
@@ -95,7 +96,7 @@ def _moved(module: Any) -> bool:
 def test_training_makes_the_loss_small(name: str) -> None:
     system, options = SMALL[name]
     torch.manual_seed(0)
-    net: Any = system.build(**options)
+    net: Any = build_net(name, options)
     net.train()
     optimiser = torch.optim.Adam(net.parameters(), 3e-3)
     generator, batch, values = torch.Generator().manual_seed(0), make_batch(), []

@@ -22,28 +22,12 @@ from realtime.lift import Lifter
 from realtime.machine import processor
 from realtime.models.catalogue import DEFAULT_LIFTER, lifter
 from training.lifters.augment import ClipSampler
-from training.lifters.cameras import look_at, rays_of
 from training.lifters.evaluate import run_lifter
-from training.lifters.noise import Seen, corrupt, shipped_error_model, statures_m
-from training.lifters.takes import Take
+from training.lifters.takes import drawn_takes
 from training.mocap.motion import load_motion
 from training.mocap.split import TEST_SUBJECTS
 
 RESULTS = Path(__file__).parent / "results"
-
-
-def drawn_takes(sampler: ClipSampler, clips: int, frames: int, kind: str, seed: int) -> list[Take]:
-    """Clips of the sampler before usual cameras, exact or through the error model."""
-    rng, errors = np.random.default_rng(seed), shipped_error_model()
-    world_m = sampler.sample(rng, clips, frames)
-    cameras = look_at(rng, world_m, np.full(clips, 0.98), 64)
-    truth_m = cameras.joints(world_m)
-    rays = rays_of(truth_m)
-    score = np.ones(rays.shape[:-1], np.float32)
-    seen = Seen(rays, score, np.zeros_like(score)) if kind == "gt" else corrupt(rng, truth_m, rays, errors)
-    shown = np.where(cameras.in_image(truth_m), seen.score, 0).astype(np.float32)
-    height_m = statures_m(truth_m)
-    return [Take(seen.rays[n], shown[n], seen.depth[n], truth_m[n], float(height_m[n])) for n in range(clips)]
 
 
 @click.command()

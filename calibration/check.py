@@ -15,7 +15,7 @@ from calibration.errors import CalibrationError
 from calibration.solve import locate
 from calibration.views import View, read_photo
 from realtime.camera import Intrinsics
-from realtime.lift import STATURE_RATIO, bone_path_m
+from realtime.size import STATURE_RATIO, bone_path_m
 from realtime.stream.assemble import Options, assemble, find_intrinsics, find_source
 from realtime.stream.source import SourceInfo
 from realtime.types import Frame

@@ -35,12 +35,14 @@ class Frame:
 
     image: (H, W, 3) uint8, BGR. index: 0-based count of frames the source delivered.
     captured_ns: `time.perf_counter_ns` at the grab. media_s: seconds on the source's own clock.
+    ready_ns: when the image was in hand and began to wait for the pipeline; None where it does not wait.
     """
 
     image: ImageArray
     index: int
     captured_ns: int
     media_s: float
+    ready_ns: int | None = None
 
     def __post_init__(self) -> None:
         _check("Frame.image", self.image, (None, None, 3), np.uint8)
@@ -118,13 +120,16 @@ class Pose3D:
     """One person in camera space. relative_m: (17, 3), pelvis at the origin. root_m: (3,) the pelvis.
 
     root_sigma_m: one standard deviation of the root's depth. confidence: (17,) the probability that a
-    joint is within 100 mm of its place, root apart; None where the lifter does not say.
+    joint is within 100 mm of its place, root apart; None where nobody says. It falls while a joint is not
+    seen, and at 0 the joint is to be hidden. stature_m: the body height that goes with these bones; None
+    where they were not followed over time.
     """
 
     relative_m: FloatArray
     root_m: FloatArray
     root_sigma_m: float
     confidence: FloatArray | None = None
+    stature_m: float | None = None
 
     def __post_init__(self) -> None:
         _check("Pose3D.relative_m", self.relative_m, (17, 3))
@@ -154,14 +159,37 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Floor:
+    """The floor in camera space. up: (3,) unit vector away from it. camera_height_m: of the camera over it.
+
+    sigma_m: one standard deviation of its height where people stood.
+    """
+
+    up: FloatArray
+    camera_height_m: float
+    sigma_m: float
+
+    def __post_init__(self) -> None:
+        _check("Floor.up", self.up, (3,))
+
+    def height_m(self, points_m: FloatArray) -> FloatArray:
+        """(...) metres that camera-space points (..., 3) are above the floor."""
+        return np.asarray(points_m @ self.up + np.float32(self.camera_height_m), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """Everything known about one frame.
 
-    age_ms: time spent in `capture` (grab to the first stage), each stage, and in `total`.
+    age_ms: time spent in `capture` (from the grab until the image was in hand), in each stage, in `wait` (in
+    queues, or for later frames), and in `total`, which is their sum.
     dropped: frames the source's ring let go since the previous result.
+    smoothing_lag_ms: how far smoothing holds the poses back just now. floor: None where it is not known.
     """
 
     frame: Frame
     people: tuple[Person, ...]
     age_ms: Mapping[str, float] = field(default_factory=dict)
     dropped: int = 0
+    smoothing_lag_ms: float = 0.0
+    floor: Floor | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from realtime.lift import LiftedPerson, Lifter
 from realtime.skeleton import H36M17
+from realtime.stream.ledger import Stopwatch
 from realtime.types import FloatArray, Frame
 
 
@@ -19,7 +20,7 @@ class Seen:
     """A frame and the N people in it, before they are lifted.
 
     box_px: (N, 4). keypoints_px: (N, 17, 3) x, y, score. rays: (N, 17, 2). depth: (N, 17) in the unit of
-    rays. presence: how sure it is that they are there. age_ms: the time spent on the frame so far.
+    rays. presence: how sure it is that they are there. watch: the frame's own, which goes on.
     """
 
     frame: Frame
@@ -29,7 +30,7 @@ class Seen:
     keypoints_px: FloatArray
     rays: FloatArray
     depth: FloatArray
-    age_ms: Mapping[str, float]
+    watch: Stopwatch
 
     @property
     def score(self) -> FloatArray:

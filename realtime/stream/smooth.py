@@ -1,4 +1,4 @@
-"""Calm without lag: the One-Euro filter, fed real timestamps."""
+"""Calm at little lag: the One-Euro filter on rows of vectors, by the time that really passed."""
 
 from __future__ import annotations
 
@@ -6,39 +6,112 @@ import math
 
 import numpy as np
 
-from realtime.types import FloatArray
+from realtime.bones import lengths
+from realtime.types import Array, FloatArray
+
+LEAST_STRENGTH, DEFAULT_STRENGTH, MOST_STRENGTH = 0.0, 0.5, 1.0
+NOMINAL_S = 1 / 30
+LONGEST_GAP_S = 0.7
+
+
+class Elapsed:
+    """The time between frames, from timestamps that may stand still, jump or go back."""
+
+    def __init__(self) -> None:
+        self._last_s: float | None = None
+        self._usual_s = NOMINAL_S
+
+    def step(self, time_s: float) -> float | None:
+        """Seconds since the frame before; None where motion starts afresh.
+
+        That is at the first frame, after time went back, and after a gap of more than 0.7 s. Where time
+        stands still the last interval is taken again: a source whose clock is stuck is smoothed too.
+        """
+        last_s = self._last_s
+        if not math.isfinite(time_s):
+            return self._usual_s if last_s is not None else None
+        self._last_s = time_s
+        if last_s is None or not 0 <= time_s - last_s <= LONGEST_GAP_S:
+            return None
+        if time_s > last_s:
+            self._usual_s = time_s - last_s
+        return self._usual_s
+
+
+def lag_factor(strength: float) -> float:
+    """How much the filters lag at a strength of the dial, as a multiple of that at the default."""
+    return (min(max(strength, LEAST_STRENGTH), MOST_STRENGTH) / DEFAULT_STRENGTH) ** 2
 
 
 class OneEuro:
-    """A low-pass filter whose cut-off rises with speed, on an array of any shape.
+    """A low-pass filter whose cut-off rises with speed, on rows (..., 3) of vectors, each for itself.
 
     min_cutoff_hz: lower is calmer at rest. beta: higher lags less in motion, in 1 per unit of the value.
+    unit: rows are directions and stay of length 1. All three are one for all rows, or (...). strength: 0 to
+    1, see `lag_factor`; at 0 nothing is changed. Rows turn with what they measure: the filter of turned rows
+    is the turned filter of the rows.
     Source: Casiez, Roussel, Vogel, 1 Euro Filter (CHI 2012).
     """
 
     _SPEED_CUTOFF_HZ = 1.0
+    _MOST_LAG_S = 1.0
 
-    def __init__(self, min_cutoff_hz: float, beta: float) -> None:
+    def __init__(
+        self,
+        min_cutoff_hz: float | FloatArray,
+        beta: float | FloatArray,
+        unit: bool | Array = False,
+        strength: float = DEFAULT_STRENGTH,
+    ) -> None:
         self._min_cutoff_hz = min_cutoff_hz
         self._beta = beta
+        self._any_unit = bool(np.any(unit))
+        self._free: Array = np.logical_not(unit)[..., None]
+        self._lag_factor = lag_factor(strength)
         self._value: FloatArray | None = None
-        self._speed: FloatArray | None = None
-        self._time_s = 0.0
+        self._velocity: FloatArray = np.zeros(0, np.float32)
+        self.speed: Array = np.zeros(0)
+        """(...) of the rows, in units a second, itself smoothed."""
+        self.lag_s: Array = np.zeros(0)
+        """(...) how far each row lies behind just now: the low-pass's time constant, 1 / (2 pi cut-off)."""
 
-    def update(self, value: FloatArray, time_s: float) -> FloatArray:
-        """The filtered value. A time that does not advance starts the filter afresh."""
-        elapsed_s = time_s - self._time_s
-        self._time_s = time_s
-        if self._value is None or self._speed is None or elapsed_s <= 0:
-            self._value, self._speed = value, np.zeros_like(value)
-            return value
-        speed = (value - self._value) / np.float32(elapsed_s)
-        self._speed = self._speed + _gain(self._SPEED_CUTOFF_HZ, elapsed_s) * (speed - self._speed)
-        cutoff_hz = self._min_cutoff_hz + self._beta * float(np.linalg.norm(self._speed))
-        self._value = self._value + _gain(cutoff_hz, elapsed_s) * (value - self._value)
+    @property
+    def value(self) -> FloatArray | None:
+        """The last answer; None before the first."""
         return self._value
 
+    @property
+    def velocity(self) -> FloatArray:
+        """(..., 3) in units a second, itself smoothed."""
+        return self._velocity
 
-def _gain(cutoff_hz: float, elapsed_s: float) -> np.float32:
-    rate = 2 * math.pi * cutoff_hz * elapsed_s
-    return np.float32(rate / (rate + 1))
+    def update(self, value: FloatArray, elapsed_s: float | None, trust: Array | float = 1.0) -> FloatArray:
+        """The filtered value. elapsed_s: since the last one; None starts the filter afresh.
+
+        trust: (...) or one for all, above 0: a row of trust 0.5 is filtered at half its cut-off.
+        """
+        if elapsed_s is None or self._value is None:
+            self._value, self._velocity = value, np.zeros_like(value)
+            self.speed = self.lag_s = np.zeros(value.shape[:-1], np.float32)
+            return value
+        last = self._value
+        rate = 2 * math.pi * self._SPEED_CUTOFF_HZ * elapsed_s
+        step = (value - last) / np.float32(elapsed_s)
+        self._velocity = self._velocity + np.float32(rate / (rate + 1)) * (step - self._velocity)
+        self.speed = lengths(self._velocity)
+        cutoff_hz = (self._min_cutoff_hz + self._beta * self.speed) * trust
+        self.lag_s = np.minimum(self._lag_factor / (2 * math.pi * cutoff_hz), self._MOST_LAG_S)
+        gain = (elapsed_s / (elapsed_s + self.lag_s)).astype(np.float32)[..., None]
+        moved = last + gain * (value - last)
+        if self._any_unit:
+            moved = np.where(self._free, moved, to_length_one(moved, value))
+        self._value = moved
+        return moved
+
+
+def to_length_one(rows: FloatArray, instead: FloatArray) -> FloatArray:
+    """Directions (..., 3) made of length 1; where a row has none, that of `instead`."""
+    length = lengths(rows)[..., None]
+    if length.min(initial=1.0) < 1e-3:
+        return np.where(length < 1e-3, instead, rows / np.maximum(length, 1e-3))
+    return rows / length

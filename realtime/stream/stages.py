@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from realtime.camera import Intrinsics
-from realtime.lift import BodyScale, LiftedPerson, Lifter, near_image, place
+from realtime.lift import Lifter, near_image
 from realtime.skeleton import H36M17, JointMap
+from realtime.stream.body import Bodies
 from realtime.stream.lag import Answered, DelayedLifter, Seen
-from realtime.stream.ledger import TOTAL, Stopwatch
-from realtime.stream.smooth import OneEuro
-from realtime.stream.track import Track, Tracker
-from realtime.types import FloatArray, Frame, Person, Pose3D, Result
+from realtime.stream.ledger import WAIT, Stopwatch
+from realtime.types import FloatArray, Frame, Keypoints2D, Person, Result
 
 _PELVIS = H36M17.index("pelvis")
-_ROOT_MIN_CUTOFF_HZ = 1.5
-_ROOT_BETA = 3.0
 
 
 class Perception(Protocol):
@@ -37,27 +33,44 @@ class Perception(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(slots=True)
-class _PersonState:
-    """What is kept of one track besides the lifter's state."""
+class Tracked(Protocol):
+    """A person in view: who, where (4,), and their joints as the 2D net gave them."""
 
-    root: OneEuro
-    scale: BodyScale | None
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def box_px(self) -> FloatArray: ...
+
+    @property
+    def keypoints(self) -> Keypoints2D: ...
+
+
+class Follower(Protocol):
+    """Follows people from frame to frame.
+
+    update: who is in view, and the ids given up for good; `lap` is called as each stage ends.
+    hint: is told where people were found to be in space.
+    """
+
+    def update(self, frame: Frame, lap: Callable[[str], None]) -> tuple[Sequence[Tracked], Sequence[int]]: ...
+
+    def hint(self, results: Sequence[Result], intrinsics: Intrinsics) -> None: ...
 
 
 class PosePerception:
     """Detect, track, estimate, lift and place: the whole path for every person in a frame.
 
-    stature_m: the people's body height, or None when it is not known. close: frees what it was given.
+    bodies: what becomes of poses once they are lifted. close: frees what it was given.
     """
 
     def __init__(
         self,
-        tracker: Tracker,
+        tracker: Follower,
         joint_map: JointMap,
         lifter: Lifter,
         intrinsics: Intrinsics,
-        stature_m: float | None = None,
+        bodies: Bodies | None = None,
         clock: Callable[[], int] = time.perf_counter_ns,
         close: Callable[[], None] = lambda: None,
     ) -> None:
@@ -65,10 +78,10 @@ class PosePerception:
         self._tracker = tracker
         self._map = joint_map
         self._lifter = DelayedLifter(lifter)
-        self._stature_m = stature_m
+        self.bodies = bodies or Bodies()
+        """What becomes of poses; may be exchanged between frames."""
         self._clock = clock
         self._close = close
-        self._states: dict[int, _PersonState] = {}
 
     @property
     def delay(self) -> int:
@@ -77,14 +90,15 @@ class PosePerception:
 
     def process(self, frame: Frame) -> Sequence[Result]:
         """Everything about the frame `delay` frames before this one; nothing while the first ones wait."""
-        watch = Stopwatch(frame.captured_ns, self._clock())
+        watch = Stopwatch(frame.captured_ns, self._clock(), frame.ready_ns)
         tracks, gone = self._tracker.update(frame, lambda stage: watch.lap(stage, self._clock()))
         begun_ns = self._clock()
         self._lifter.leave(gone)
-        answered = self._lifter.lift(self._see(tracks, frame, watch.age_ms()))
+        answered = self._lifter.lift(self._see(tracks, frame, watch))
         results = [] if answered is None else [self._result(answered, begun_ns)]
+        self._tracker.hint(results, self.intrinsics)
         for person in self._lifter.dismiss():
-            self._states.pop(person, None)
+            self.bodies.forget(person)
         return results
 
     def finish(self) -> Sequence[Result]:
@@ -99,7 +113,7 @@ class PosePerception:
         """Free the engines."""
         self._close()
 
-    def _see(self, tracks: list[Track], frame: Frame, age_ms: Mapping[str, float]) -> Seen:
+    def _see(self, tracks: Sequence[Tracked], frame: Frame, watch: Stopwatch) -> Seen:
         seen = [self._map.points(t.keypoints.xy_px) for t in tracks]
         points_px = np.stack(seen) if seen else np.zeros((0, len(H36M17), 2), np.float32)
         score = np.array([self._map.scores(t.keypoints.score) for t in tracks], np.float32)
@@ -113,7 +127,7 @@ class PosePerception:
             np.concatenate([points_px, score[..., None]], axis=2),
             self.intrinsics.rays(points_px),
             depth.reshape(score.shape),
-            age_ms,
+            watch,
         )
 
     def _depth(self, depth_px: FloatArray) -> FloatArray:
@@ -126,32 +140,20 @@ class PosePerception:
 
     def _result(self, answered: Answered, begun_ns: int) -> Result:
         seen = answered.seen
+        seen.watch.lap(WAIT, begun_ns)
+        # A lifter that gave no numbers says nothing of this person in this frame.
+        there = [n for n in range(len(seen.ids)) if np.isfinite(answered.people[n].relative_m).all()]
+        ids, lifted = [seen.ids[n] for n in there], [answered.people[n] for n in there]
+        poses = self.bodies.update(ids, lifted, seen.rays[there], seen.score[there], seen.frame.media_s)
         people = tuple(
-            Person(
-                person,
-                seen.box_px[n],
-                seen.keypoints_px[n],
-                self._pose(person, answered.people[n], seen.rays[n], seen.score[n], seen.frame.media_s),
-                seen.presence[n],
-            )
-            for n, person in enumerate(seen.ids)
+            Person(person, seen.box_px[n], seen.keypoints_px[n], pose, seen.presence[n])
+            for person, n, pose in zip(ids, there, poses, strict=True)
         )
-        done_ns = self._clock()
-        lift_ms, total_ms = (done_ns - begun_ns) / 1e6, (done_ns - seen.frame.captured_ns) / 1e6
-        return Result(seen.frame, people, {**seen.age_ms, "lift": lift_ms, TOTAL: total_ms})
-
-    def _pose(
-        self, person: int, lifted: LiftedPerson, rays: FloatArray, score: FloatArray, time_s: float
-    ) -> Pose3D:
-        """Size a lifted pose, and put its root where its rays and depth say, calmly."""
-        state = self._state(person)
-        scale = state.scale.update(lifted.relative_m) if state.scale else None
-        root_m, sigma_m = place(lifted, rays, score, scale)
-        relative_m = lifted.relative_m if scale is None else lifted.relative_m * np.float32(scale)
-        return Pose3D(relative_m, state.root.update(root_m, time_s), sigma_m, lifted.confidence)
-
-    def _state(self, person: int) -> _PersonState:
-        if person not in self._states:
-            scale = BodyScale(self._stature_m) if self._stature_m else None
-            self._states[person] = _PersonState(OneEuro(_ROOT_MIN_CUTOFF_HZ, _ROOT_BETA), scale)
-        return self._states[person]
+        seen.watch.lap("lift", self._clock())
+        return Result(
+            seen.frame,
+            people,
+            seen.watch.age_ms(),
+            smoothing_lag_ms=self.bodies.lag_ms,
+            floor=self.bodies.floor,
+        )

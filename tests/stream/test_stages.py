@@ -8,23 +8,57 @@ import numpy as np
 import pytest
 
 from realtime.camera import Intrinsics
-from realtime.lift import Lifter
+from realtime.lift import LiftedPerson, Lifter
 from realtime.skeleton import BLAZEPOSE33, H36M17, joint_map
+from realtime.stream.body import Bodies
 from realtime.stream.stages import PosePerception
 from realtime.stream.track import Tracker
-from realtime.types import Frame, Keypoints2D, Region, Result
+from realtime.types import FloatArray, Frame, Keypoints2D, Pose3D, Region, Result
 from tests.fakes import FakeClock, PastEngine, Place, World, frame
 
 CAMERA = Intrinsics.from_fov(60, 640, 480)
 
 
+class AsLifted(Bodies):
+    """Leaves poses as the lifter gave them, 3 m away; keeps who was let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forgotten: list[int] = []
+        self.times_s: list[float] = []
+
+    def update(
+        self,
+        ids: Sequence[int],
+        lifted: Sequence[LiftedPerson],
+        rays: FloatArray,
+        score: FloatArray,
+        time_s: float,
+    ) -> list[Pose3D]:
+        self.times_s.append(time_s)
+        root_m = np.array([0, 0, 3], np.float32)
+        return [Pose3D(one.relative_m, root_m, 0.1, one.confidence) for one in lifted]
+
+    def forget(self, person: int) -> None:
+        self.forgotten.append(person)
+
+
 def perception(
-    world: World, lag: int = 0, engine: PastEngine | None = None, clock: Callable[[], int] | None = None
+    world: World,
+    lag: int = 0,
+    engine: PastEngine | None = None,
+    clock: Callable[[], int] | None = None,
+    bodies: Bodies | None = None,
 ) -> PosePerception:
     lifter = Lifter(PastEngine.manifest(), engine or PastEngine(), lag)
-    tracker = Tracker(world, world, people=2, search_every=3)  # type: ignore[arg-type]
+    tracker = Tracker(world, world, people=2)  # type: ignore[arg-type]
     return PosePerception(
-        tracker, joint_map("blazepose-33"), lifter, CAMERA, clock=clock or FakeClock(step_ns=1)
+        tracker,
+        joint_map("blazepose-33"),
+        lifter,
+        CAMERA,
+        bodies or AsLifted(),
+        clock or FakeClock(step_ns=1),
     )
 
 
@@ -41,9 +75,9 @@ def run(
 
 
 def comings_and_goings(n: int) -> list[Place]:
-    """Someone who stays, someone who is there from 6 to 17 but for 10 and 11, and someone from 40 on."""
+    """Someone who stays, someone who is there from 6 to 17 but for 10 and 11, and someone from 85 on."""
     stays = [(100.0 + 2 * n, 200.0)]
-    if n in range(6, 10) or n in range(12, 18) or n >= 40:
+    if n in range(6, 10) or n in range(12, 18) or n >= 85:
         stays.append((500.0 - 2 * n, 240.0))
     return stays
 
@@ -54,8 +88,8 @@ def rays_of(results: Sequence[Result]) -> list[list[np.ndarray]]:
 
 @pytest.mark.parametrize("lag", [0, 2, 5, 20])
 def test_every_pose_is_of_the_frame_it_comes_with(lag: int) -> None:
-    results = run(comings_and_goings, 50, lag)
-    assert [r.frame.index for r in results] == list(range(50))
+    results = run(comings_and_goings, 95, lag)
+    assert [r.frame.index for r in results] == list(range(95))
     assert {p.id for r in results for p in r.people} == {0, 1, 2}
     for result, rays in zip(results, rays_of(results), strict=True):
         for person, seen in zip(result.people, rays, strict=True):
@@ -64,7 +98,7 @@ def test_every_pose_is_of_the_frame_it_comes_with(lag: int) -> None:
 
 @pytest.mark.parametrize("lag", [2, 5, 20])
 def test_waiting_changes_nothing_about_who_is_seen_where(lag: int) -> None:
-    for at_once, late in zip(run(comings_and_goings, 50), run(comings_and_goings, 50, lag), strict=True):
+    for at_once, late in zip(run(comings_and_goings, 95), run(comings_and_goings, 95, lag), strict=True):
         assert [p.id for p in at_once.people] == [p.id for p in late.people]
         for now, then in zip(at_once.people, late.people, strict=True):
             np.testing.assert_array_equal(now.box_px, then.box_px)
@@ -115,6 +149,7 @@ def test_the_age_of_a_late_result_holds_the_wait_but_no_stage_does() -> None:
         clock.now_ns = n * 10_000_000
         results += path.process(frame(n, 640, 480, captured_ns=clock.now_ns))
     assert [r.age_ms["total"] for r in results] == [20.0] * 3
+    assert [r.age_ms["wait"] for r in results] == [20.0] * 3
     assert {r.age_ms[stage] for r in results for stage in ("capture", "detect", "estimate", "lift")} == {0.0}
 
 
@@ -147,3 +182,21 @@ def test_a_depth_that_is_not_known_is_zeros() -> None:
     engine = PastEngine()
     perception(DeepWorld(known=False), engine=engine).process(frame(0, 640, 480))
     np.testing.assert_array_equal(engine.depths[0], np.zeros((1, 17)))
+
+
+def test_bodies_are_told_the_time_of_the_frame_and_who_is_gone_for_good() -> None:
+    bodies = AsLifted()
+    path = perception(World(lambda n: [(100.0, 200.0)] if n < 4 else []), lag=2, bodies=bodies)
+    results = [r for n in range(80) for r in path.process(frame(n, 640, 480))]
+    assert bodies.times_s == pytest.approx([r.frame.media_s for r in results])
+    assert bodies.forgotten == [0]
+
+
+def test_a_result_tells_what_smoothing_costs_and_how_tall_people_are() -> None:
+    path = perception(World(lambda n: [(100.0 + 3 * n, 200.0)]), bodies=Bodies())
+    results = [r for n in range(20) for r in path.process(frame(n, 640, 480))]
+    assert results[0].smoothing_lag_ms == 0
+    assert 0 < results[-1].smoothing_lag_ms < 500
+    stature_m = results[-1].people[0].pose.stature_m
+    assert stature_m is not None
+    assert stature_m > 0

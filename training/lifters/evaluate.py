@@ -13,8 +13,10 @@ import numpy as np
 from export.onnx_info import parameter_count
 from realtime.engines.base import Engine
 from realtime.engines.open import Choice, open_engine
-from realtime.lift import ROOT_DEPTH, BodyScale, Lifted, LiftedPerson, Lifter, choose_lag, place
+from realtime.lift import ROOT_DEPTH, Lifted, LiftedPerson, Lifter, choose_lag
 from realtime.manifest import Manifest
+from realtime.root import place
+from realtime.size import BodySize, KnownSize
 from realtime.skeleton import H36M17
 from realtime.types import Array, FloatArray
 from training.lifters.cameras import FOV_DEG
@@ -106,7 +108,7 @@ def run_lifter(lifter: Steps, take: Take, conditions: Conditions = Conditions())
     frames, behind = len(take), max(lifter.delay, 0)
     pose_m, root_m = np.empty((frames, 17, 3), np.float32), np.empty((frames, 3), np.float32)
     sigma_m, step_ms = np.empty(frames, np.float32), np.empty(frames)
-    body = BodyScale(take.stature_m) if conditions.height_given else None
+    body = BodySize(KnownSize(take.stature_m)) if conditions.height_given else None
     scale: float | None = None
     seen: Array = np.any(take.score > 0, axis=1)
     for t in range(frames):

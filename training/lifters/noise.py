@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from realtime.lift import STATURE_RATIO, bone_paths_m
+from realtime.size import STATURE_RATIO, bone_paths_m
 from realtime.skeleton import H36M17
 from realtime.types import Array, FloatArray
 from training.records.depth_model import true_shares
@@ -37,7 +37,7 @@ def shipped_error_model() -> ErrorModel:
 
 
 def statures_m(pose_m: FloatArray) -> FloatArray:
-    """Body heights (B,) of poses (B, T, 17, 3), from their bones: `realtime.lift.STATURE_RATIO`."""
+    """Body heights (B,) of poses (B, T, 17, 3), from their bones: `realtime.size.STATURE_RATIO`."""
     return np.asarray(STATURE_RATIO * np.median(bone_paths_m(pose_m), axis=1), np.float32)
 
 

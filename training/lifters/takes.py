@@ -15,6 +15,7 @@ import numpy as np
 
 from realtime.errors import UsageError
 from realtime.types import FloatArray
+from training.lifters.augment import ClipSampler
 from training.lifters.cameras import FOV_DEG, look_at, rays_of
 from training.lifters.noise import Seen, corrupt, shipped_error_model, statures_m
 from training.lifters.replay import seen_by_net
@@ -99,6 +100,22 @@ def draw_take(sequence: Sequence, kind: InputKind, seed: int, fov_deg: tuple[flo
     score = np.where(cameras.in_image(truth_m), seen.score, 0.0).astype(np.float32)
     stature_m = float(statures_m(truth_m)[0])
     return Take(seen.rays[0], score[0], seen.depth[0], truth_m[0], stature_m, sequence.name, sequence.subject)
+
+
+def drawn_takes(sampler: ClipSampler, clips: int, frames: int, kind: InputKind, seed: int) -> list[Take]:
+    """Clips of motion on bodies of any stature before usual cameras that show them whole; "gt" or "noise"."""
+    rng = np.random.default_rng(seed)
+    world_m = sampler.sample(rng, clips, frames)
+    cameras = look_at(rng, world_m, np.full(clips, 0.98), 64)
+    truth_m = cameras.joints(world_m)
+    rays = rays_of(truth_m)
+    score = np.ones(rays.shape[:-1], np.float32)
+    seen = Seen(rays, score, np.zeros_like(score))
+    if kind == "noise":
+        seen = corrupt(rng, truth_m, rays, shipped_errors())
+    shown = np.where(cameras.in_image(truth_m), seen.score, 0).astype(np.float32)
+    height_m = statures_m(truth_m)
+    return [Take(seen.rays[n], shown[n], seen.depth[n], truth_m[n], float(height_m[n])) for n in range(clips)]
 
 
 @cache

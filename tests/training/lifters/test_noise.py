@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from realtime.lift import STATURE_RATIO
+from realtime.size import STATURE_RATIO
 from realtime.skeleton import H36M17
 from realtime.types import Array, FloatArray
 from tests.fakes import standing_pose

@@ -10,7 +10,8 @@ import pytest
 
 from realtime.camera import Intrinsics
 from realtime.errors import UsageError
-from realtime.lift import STATURE_RATIO, bone_path_m, near_image
+from realtime.lift import near_image
+from realtime.size import STATURE_RATIO, bone_path_m
 from realtime.types import FloatArray, Frame
 from tests.training.records.made_up import WIDE, exact_records
 from tests.training.walking import walker_m

@@ -1,0 +1,167 @@
+"""The floor, from feet that stand on it and bodies that stand upright: a plane in camera space."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from realtime.feet import ANKLE_HEIGHT_M, Point
+from realtime.types import Floor
+
+_ROLL_SIGMA, _PITCH_SIGMA = math.radians(4), math.radians(20)
+_HEIGHT_M, _HEIGHT_SIGMA_M = 1.3, 0.8
+_FOOT_SIGMA_M = 0.04
+_FOOT_CORRELATION_S = 1.0
+_UPRIGHT_SIGMA = math.radians(7)
+_STANDS_TALL_M = 1.1
+_UPRIGHT_CORRELATION_S = 10.0
+"""A lifter's lean is the same in every frame: ten seconds of it say no more than one look."""
+_TILT_DRIFT, _HEIGHT_DRIFT_M = math.radians(0.5), 0.01
+"""How far tilt and height may wander in a second, squares adding up."""
+_ODD = 3.0
+_LOST_AFTER_S = 2.0
+_KNOWN_SIGMA_M = 0.15
+
+
+class Stance(NamedTuple):
+    """One frame of somebody's feet, before they are put on the floor.
+
+    ankles_m: left and right, and whether each stands. neck_m: the upper neck. root_sigma_m: of the depth.
+    elapsed_s: since their frame before; None where their motion starts afresh.
+    """
+
+    ankles_m: tuple[Point, Point]
+    planted: tuple[bool, bool]
+    neck_m: Point
+    root_sigma_m: float
+    elapsed_s: float | None
+
+
+class FloorEstimator:
+    """Learns the floor's plane over time, from everyone's feet.
+
+    An extended Kalman filter over the two tilts of the plane and the camera's height over it. It starts at a
+    level camera 1.3 m high: a roll within 4 degrees, a pitch within 20, a height within 0.8 m, one sigma
+    each. What is seen over and over counts by time, not by frames. What is far off the plane counts less; if
+    that lasts, the camera has moved, and the plane is learnt anew.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.down: Point = (0.0, 1.0, 0.0)
+        """Unit vector towards the floor; as good as the prior before anybody stood."""
+        self._height_m = _HEIGHT_M
+        self._covariance = [
+            [_ROLL_SIGMA**2, 0.0, 0.0],
+            [0.0, _PITCH_SIGMA**2, 0.0],
+            [0.0, 0.0, _HEIGHT_SIGMA_M**2],
+        ]
+        self._stood_m: Point | None = None
+        self._lost_s = 0.0
+
+    def advance(self, elapsed_s: float) -> None:
+        """Let time pass: what was learnt grows a little less sure."""
+        drifts = (_TILT_DRIFT, _TILT_DRIFT, _HEIGHT_DRIFT_M)
+        most = (_ROLL_SIGMA, _PITCH_SIGMA, _HEIGHT_SIGMA_M)
+        for axis, (drift, sigma) in enumerate(zip(drifts, most, strict=True)):
+            row = self._covariance[axis]
+            row[axis] = min(row[axis] + drift**2 * elapsed_s, sigma**2)
+
+    def see_foot(self, ankle_m: Point, root_sigma_m: float, elapsed_s: float) -> None:
+        """Take in the ankle (3,) of a foot that stands. root_sigma_m: how sure its depth is."""
+        right, ahead = self._tangents()
+        reach = _dot(self.down, ankle_m)
+        jacobian = (_dot(right, ankle_m), _dot(ahead, ankle_m), -1.0)
+        along = reach / max(math.hypot(*ankle_m), 1e-6)
+        variance = _FOOT_SIGMA_M**2 + (along * root_sigma_m) ** 2
+        residual = self._height_m - ANKLE_HEIGHT_M - reach
+        spread = self._spread(jacobian)
+        odd = abs(residual) / math.sqrt(spread + variance)
+        self._lost_s = self._lost_s + elapsed_s if odd > _ODD else max(0.0, self._lost_s - elapsed_s)
+        if self._lost_s > _LOST_AFTER_S:
+            self.reset()
+            return
+        variance *= _FOOT_CORRELATION_S / elapsed_s * max(1.0, odd / _ODD) ** 2
+        self._correct(jacobian, residual, variance)
+        share = elapsed_s / (elapsed_s + _FOOT_CORRELATION_S)
+        x, y, z = self._stood_m or ankle_m
+        self._stood_m = (
+            x + share * (ankle_m[0] - x), y + share * (ankle_m[1] - y), z + share * (ankle_m[2] - z)
+        )  # fmt: skip
+
+    def see(self, stance: Stance) -> None:
+        """Take in one frame of one person: the feet that stand, and which way the body does."""
+        elapsed_s = stance.elapsed_s
+        if not elapsed_s:
+            return
+        for ankle_m, stands in zip(stance.ankles_m, stance.planted, strict=True):
+            if stands:
+                self.see_foot(ankle_m, stance.root_sigma_m, elapsed_s)
+        if all(stance.planted):
+            (lx, ly, lz), (rx, ry, rz), (x, y, z) = *stance.ankles_m, stance.neck_m
+            way = ((lx + rx) / 2 - x, (ly + ry) / 2 - y, (lz + rz) / 2 - z)
+            length = math.hypot(*way)
+            if length > _STANDS_TALL_M:
+                self.see_upright((way[0] / length, way[1] / length, way[2] / length), elapsed_s)
+
+    def see_upright(self, down: Point, elapsed_s: float) -> None:
+        """Take in the way from neck to feet (3,), a unit vector, of somebody who stands straight."""
+        variance = _UPRIGHT_SIGMA**2 * _UPRIGHT_CORRELATION_S / elapsed_s
+        for axis, jacobian in enumerate(((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))):
+            self._correct(jacobian, _dot(self._tangents()[axis], down), variance)
+
+    def floor(self) -> Floor | None:
+        """The plane, once somebody stood long enough for it to be known within 0.15 m under their feet."""
+        if self._stood_m is None:
+            return None
+        right, ahead = self._tangents()
+        at = self._stood_m
+        sigma_m = math.sqrt(self._spread((_dot(right, at), _dot(ahead, at), -1.0)))
+        if sigma_m > _KNOWN_SIGMA_M:
+            return None
+        up = np.array([-v for v in self.down], np.float32)
+        return Floor(up, self._height_m, sigma_m)
+
+    def _tangents(self) -> tuple[Point, Point]:
+        """Unit vectors along the floor: to the camera's right, and ahead."""
+        x, y, z = self.down
+        length = math.sqrt(max(1 - x * x, 1e-9))
+        right = ((1 - x * x) / length, -x * y / length, -x * z / length)
+        ahead = (
+            right[1] * z - right[2] * y,
+            right[2] * x - right[0] * z,
+            right[0] * y - right[1] * x,
+        )
+        return right, ahead
+
+    def _spread(self, jacobian: Point) -> float:
+        return max(
+            0.0, sum(j * _dot(row, jacobian) for j, row in zip(jacobian, self._covariance, strict=True))
+        )
+
+    def _correct(self, jacobian: Point, residual: float, variance: float) -> None:
+        """One scalar measurement of the filter. jacobian: of it by right tilt, ahead tilt and height."""
+        carried = [_dot(row, jacobian) for row in self._covariance]
+        total = sum(j * c for j, c in zip(jacobian, carried, strict=True)) + variance
+        gain = [c / total for c in carried]
+        right, ahead = self._tangents()
+        self._covariance = [
+            [p - k * c for p, c in zip(row, carried, strict=True)]
+            for row, k in zip(self._covariance, gain, strict=True)
+        ]
+        moved = [
+            d + residual * (gain[0] * r + gain[1] * a)
+            for d, r, a in zip(self.down, right, ahead, strict=True)
+        ]
+        length = math.hypot(*moved)
+        self.down = (moved[0] / length, moved[1] / length, moved[2] / length)
+        self._height_m += residual * gain[2]
+
+
+def _dot(a: Point | list[float], b: Point) -> float:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]

@@ -1,0 +1,156 @@
+"""Where a lifted person is: the pose fitted to its rays, fused with the depth the lifter says.
+
+Space: camera axes, x right, y down, z forward, metres; rays are x/z, y/z.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from realtime.lift import LiftedPerson
+from realtime.types import Array, FloatArray
+
+_LEAST_ERROR_M = 0.02
+"""How far a joint is off its ray, a coordinate, where pose and rays fit perfectly."""
+_OUTLIER = 2.0
+"""A joint this many times the median off its ray counts a quarter: nets lose a hand, or take a leg for the
+other, in spells."""
+_REWEIGHTINGS = 2
+_PRIOR_TRUST, _KNOWN_PRIOR_TRUST = 0.3, 0.5
+"""The lifter's sigma is taken at this share of what it says, the second where the body's size is known. The
+fit would count the joints as independent witnesses of the depth, but they share the errors of the pose and
+of the body's size; measured on validation bodies (docs/absolute.md)."""
+_FIT_SIGMA, _KNOWN_FIT_SIGMA = 2.2, 1.7
+"""A fitted depth's sigma over what it would be if the joints' errors had nothing in common."""
+_SIZE_SIGMA, _KNOWN_SIZE_SIGMA = 0.065, 0.01
+"""How far a body's size is off, one standard deviation: adults' statures differ by about 6 %."""
+_ANYWHERE_M, _ANYWHERE_SIGMA_M = 4.0, 4.0
+"""The depth, and its sigma, of someone of whom too little is seen to tell it."""
+_SURE_SIGMA_M = 1e-4
+_MIN_DEPTH_M = 0.2
+_LEAST_KNOWN = 1e-9
+
+
+class RootFit(NamedTuple):
+    """A pelvis (3,), metres, and one standard deviation of its depth if joints err each on their own."""
+
+    root_m: FloatArray
+    sigma_m: float
+
+
+def place(
+    lifted: LiftedPerson, rays: FloatArray, score: FloatArray, scale: float | None = None
+) -> tuple[FloatArray, float]:
+    """Where a lifted person's pelvis is (3,), metres, and one standard deviation of its depth.
+
+    A depth with a sigma is fused with the fit of the pose to its rays, each by its uncertainty. A depth alone
+    is taken as it is, x and y from the rays. Without a depth the rays alone decide. Everything is finite.
+    rays: (17, 2), score: (17,) of the frame the answer is for; of a prediction, whose rays nobody has yet,
+    those of now: the depth is then the predicted one, the rest stays where it is seen.
+    scale: the factor to the person's true size; None where that is not known, and then the sigma holds what
+    people's sizes differ by.
+    """
+    factor = 1.0 if scale is None else scale
+    relative_m = lifted.relative_m * np.float32(factor)
+    depth_m, sigma_m = lifted.root_depth_m * factor, lifted.root_sigma_m * factor
+    if not math.isfinite(depth_m):
+        return _by_rays_alone(relative_m, rays, score, scale is not None)
+    trust = _PRIOR_TRUST if scale is None else _KNOWN_PRIOR_TRUST
+    sure = not math.isfinite(sigma_m)
+    prior = (depth_m, _SURE_SIGMA_M if sure else trust * sigma_m)
+    root_m, fit_sigma_m = fit_root(relative_m, rays, score, prior)
+    said_m = math.inf if sure else sigma_m
+    return root_m, _sigma_m(fit_sigma_m, said_m, float(root_m[2]), scale is not None)
+
+
+def fit_root(
+    relative_m: FloatArray, rays: FloatArray, score: FloatArray, prior: tuple[float, float] | None = None
+) -> RootFit:
+    """The pelvis that makes a pose (17, 3) fit its rays (17, 2), with a prior (depth, sigma), metres.
+
+    Least squares in closed form on full perspective: each joint's (X + tx) - u (Z + tz) = 0, likewise in y,
+    weighted by score; then again, with less weight for joints that lie off their rays (Geman-McClure). The
+    errors of all are told from what the fit leaves. With no joint in view the pelvis is on the optical axis,
+    at the prior's depth. The sigma is of the rays alone, without the prior.
+    """
+    pose = relative_m.astype(np.float64)
+    seen = np.where(score[:, None] > 0, rays, 0.0).astype(np.float64)
+    weight = score.astype(np.float64)
+    terms = _terms(pose, seen)
+    root, known = _solved(terms, weight)
+    off_m = _off_m(pose, seen, root)
+    for _ in range(_REWEIGHTINGS):
+        there = zip(off_m.tolist(), score.tolist(), strict=True)
+        usual_m = max(_median([off for off, share in there if share > 0]), _LEAST_ERROR_M)
+        weight = score / (1 + (off_m / (_OUTLIER * usual_m)) ** 2) ** 2
+        root, known = _solved(terms, weight)
+        off_m = _off_m(pose, seen, root)
+    square = float(weight @ (off_m * off_m)) / (2 * float(weight.sum()) + 1e-9)
+    error_m = math.hypot(_LEAST_ERROR_M, math.sqrt(square))
+    if prior is not None:
+        # Everything is told in units of the joints' error.
+        root, _ = _solved(terms, weight, ((error_m / prior[1]) ** 2, prior[0]))
+        if root[2] < _MIN_DEPTH_M:
+            root *= _MIN_DEPTH_M / root[2] if root[2] > 1e-3 else 0.0
+            root[2] = _MIN_DEPTH_M
+    return RootFit(root.astype(np.float32), error_m / math.sqrt(known))
+
+
+def _by_rays_alone(
+    relative_m: FloatArray, rays: FloatArray, score: FloatArray, size_known: bool
+) -> tuple[FloatArray, float]:
+    """Root and sigma without a depth from the net.
+
+    Where the joints in view are too few or too close together to tell the depth (its sigma would exceed it),
+    it is 4 m with a sigma of 4 m, and the rays say where in the image.
+    """
+    root_m, fit_sigma_m = fit_root(relative_m, rays, score)
+    depth_m = float(root_m[2])
+    if depth_m > _MIN_DEPTH_M:
+        sigma_m = _sigma_m(fit_sigma_m, math.inf, depth_m, size_known)
+        if sigma_m < depth_m:
+            return root_m, sigma_m
+    root_m, _ = fit_root(relative_m, rays, score, (_ANYWHERE_M, _PRIOR_TRUST * _ANYWHERE_SIGMA_M))
+    return root_m, _ANYWHERE_SIGMA_M
+
+
+def _sigma_m(fit_sigma_m: float, said_sigma_m: float, depth_m: float, size_known: bool) -> float:
+    """The sigma of a depth: of the fit and what the lifter said together, and of the body's size."""
+    fit = (_KNOWN_FIT_SIGMA if size_known else _FIT_SIGMA) * fit_sigma_m
+    both = fit if math.isinf(said_sigma_m) else fit * said_sigma_m / math.hypot(fit, said_sigma_m)
+    return math.hypot(both, (_KNOWN_SIZE_SIGMA if size_known else _SIZE_SIGMA) * depth_m)
+
+
+def _terms(pose: Array, rays: Array) -> Array:
+    """What the normal equations are summed from: (7, 17) of joints (17, 3) and rays (17, 2)."""
+    u, v = rays.T
+    x, y, z = pose.T
+    beside, below = u * z - x, v * z - y
+    return np.stack([np.ones_like(u), u, v, beside, below, u * u + v * v, u * beside + v * below])
+
+
+def _solved(terms: Array, weight: Array, prior: tuple[float, float] = (0.0, 0.0)) -> tuple[Array, float]:
+    """The pelvis (3,) of least squares, and how much joints with an error of 1 m tell of its depth (1 / m^2).
+
+    prior: how much, and what, is known of the depth besides.
+    """
+    total, across, down, beside, below, square, along = (terms @ weight).tolist()
+    total += 1e-9
+    known = max(square - (across * across + down * down) / total, _LEAST_KNOWN)
+    pull = (across * beside + down * below) / total - along
+    depth = (pull + prior[0] * prior[1]) / (known + prior[0])
+    return np.array([(beside + across * depth) / total, (below + down * depth) / total, depth]), known
+
+
+def _median(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2] if values else 0.0
+
+
+def _off_m(pose: Array, rays: Array, root: Array) -> Array:
+    """How far joints (17, 3) put at a root (3,) lie off their rays at their depth, (17,) metres."""
+    placed = pose + root
+    off = placed[:, :2] - rays * placed[:, 2:]
+    return np.asarray(np.hypot(off[:, 0], off[:, 1]))

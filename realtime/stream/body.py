@@ -1,0 +1,279 @@
+"""What becomes of a person's pose once the lifter has answered: sized, placed, calmed, stood on the floor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from realtime.bones import CARRIED, CHILD, PARENT, lengths, put_together, take_apart
+from realtime.feet import ANKLE_HEIGHT_M, PlantedFeet, Point, bent_leg
+from realtime.floor import FloorEstimator, Stance
+from realtime.lift import LiftedPerson
+from realtime.limits import within_limits
+from realtime.root import place
+from realtime.size import BodySize, KnownSize
+from realtime.skeleton import H36M17
+from realtime.stream.smooth import DEFAULT_STRENGTH, NOMINAL_S, Elapsed, OneEuro
+from realtime.stream.unseen import Unseen
+from realtime.types import FloatArray, Floor, Pose3D
+
+_LEGS = [H36M17.indices(f"{s}_hip", f"{s}_knee", f"{s}_ankle") for s in "lr"]
+_STANCE = H36M17.indices("l_ankle", "r_ankle", "neck")
+_BONES = len(CHILD)
+_ROOT, _DISTANCE = _BONES, _BONES + 1
+"""Rows filtered beside the bones: the way to the pelvis, and the logarithm of its distance."""
+_CUTOFF_HZ = np.array([2.0] * _BONES + [2.0, 1.0], np.float32)
+_BETA = np.array([6.0] * _BONES + [40.0, 3.0], np.float32)
+_UNIT = np.array([True] * (_BONES + 1) + [False])
+_CARRIED = np.append(CARRIED, np.float32(len(H36M17)))
+_SURE, _LEAST_TRUST = 0.9, 0.15
+
+_UNSAID = np.full(len(H36M17), 0.8, np.float32)
+"""The share of joints within 100 mm of their place, for lifters that do not tell it joint by joint."""
+_NOBODY = LiftedPerson(np.zeros((len(H36M17), 3), np.float32), math.nan, math.nan)
+_FLOOR_MEMORY_S, _FLOOR_FADE_S = 0.5, 2.0
+_FOOT_SIGMA_M = 0.04
+_MOST_OFF = 0.3
+_TOUCHING_M = 1e-4
+_STEEPEST_RAY, _LARGEST_M = 50.0, 5.0
+_NEAREST_M, _FARTHEST_M, _LEAST_SIGMA_M = 0.05, 1e3, 1e-4
+_LAG_MEMORY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class BodySettings:
+    """How poses are made calm and given their size.
+
+    strength: 0 (off) to 1. size: what is known of people's size. stand: whether feet that stand are kept
+    from sliding and put on the floor.
+    """
+
+    strength: float = DEFAULT_STRENGTH
+    size: KnownSize = field(default_factory=KnownSize)
+    stand: bool = False
+
+
+class Body:
+    """One person over time. Whatever comes in, what comes out is finite."""
+
+    def __init__(self, settings: BodySettings) -> None:
+        self._settings = settings
+        self._elapsed = Elapsed()
+        self._filter = OneEuro(_CUTOFF_HZ, _BETA, _UNIT, settings.strength)
+        self._unseen = Unseen()
+        self._feet = PlantedFeet()
+        self._off_floor = 0.0
+        self._last: LiftedPerson | None = None
+        self.size = BodySize(settings.size)
+        """The person's bones and scale, learnt so far."""
+        self.stance: Stance | None = None
+        """How they stood in the last frame."""
+        self._energy = self._late = 0.0
+        self._before: FloatArray | None = None
+
+    def update(
+        self,
+        lifted: LiftedPerson,
+        rays: FloatArray,
+        score: FloatArray,
+        time_s: float,
+        ground: FloorEstimator,
+        floor: Floor | None,
+    ) -> Pose3D:
+        """The person's pose in the frame of `time_s`, and their `stance`.
+
+        rays: (17, 2), score: (17,) as they were lifted. ground: where down is. floor: to stand on, if any.
+        """
+        elapsed_s = self._elapsed.step(time_s)
+        lifted, rays, score = self._finite(lifted, rays, score)
+        confidence = _UNSAID if lifted.confidence is None else lifted.confidence
+        sure = score if lifted.confidence is None else confidence
+        trust = np.minimum(sure[CHILD], sure[PARENT])
+        self._unseen.update(score, elapsed_s)
+
+        direction, length_m = take_apart(lifted.relative_m)
+        scale = np.float32(self.size.learn(length_m, trust, elapsed_s or NOMINAL_S))
+        steady = lifted._replace(relative_m=put_together(direction, self.size.length_m))
+        root_m, sigma_m = place(steady, rays, score, float(scale) if self.size.is_known else None)
+        direction, root_m = self._calm(direction, root_m, trust, elapsed_s)
+        relative_m = put_together(within_limits(direction), self.size.length_m * scale)
+        relative_m, root_m = self._stand(relative_m, root_m, sigma_m, elapsed_s, ground, floor)
+        return Pose3D(relative_m, root_m, sigma_m, self._unseen.fade(confidence), self.size.stature_m)
+
+    def _calm(
+        self, direction: FloatArray, root_m: FloatArray, trust: FloatArray, elapsed_s: float | None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Bones' directions and the root, bridged where nothing was seen, and filtered."""
+        distance_m = max(math.sqrt(float(root_m @ root_m)), 1e-3)
+        rows = np.zeros((_BONES + 2, 3), np.float32)
+        rows[:_BONES] = direction
+        if elapsed_s is not None:
+            rows[:_BONES] = self._unseen.bridge(direction, self._filter, elapsed_s)
+        rows[_ROOT] = root_m / np.float32(distance_m)
+        rows[_DISTANCE, 0] = math.log(distance_m)
+        trusts = np.ones(_BONES + 2, np.float32)
+        trusts[:_BONES] = np.minimum(np.maximum(trust / np.float32(_SURE), np.float32(_LEAST_TRUST)), 1.0)
+        calm = self._filter.update(rows, elapsed_s, trusts)
+        distance_m = math.exp(float(calm[_DISTANCE, 0]))
+        self._account(distance_m, elapsed_s)
+        return calm[:_BONES], calm[_ROOT] * np.float32(distance_m)
+
+    def _account(self, distance_m: float, elapsed_s: float | None) -> None:
+        """Keep the filters' lags, weighted by the squares of the ways that they moved joints by.
+
+        The distance is left out: it is noisy and slow, is calmed more, and nobody sees it lag.
+        """
+        value, before = self._filter.value, self._before
+        self._before = value
+        if elapsed_s is None or value is None or before is None:
+            self._energy = self._late = 0.0
+            return
+        way = lengths(value - before)[:_DISTANCE]
+        way[:_BONES] *= self.size.length_m
+        way[_ROOT] *= distance_m
+        energy = _CARRIED * way * way
+        kept = math.exp(-elapsed_s / _LAG_MEMORY_S)
+        self._energy = kept * self._energy + float(energy.sum())
+        self._late = kept * self._late + float(energy @ self._filter.lag_s[:_DISTANCE])
+
+    @property
+    def lag_s(self) -> float:
+        """How far smoothing holds the pose back, in the mean of what moved in the last second."""
+        return self._late / self._energy if self._energy > 0 else 0.0
+
+    def _stand(
+        self,
+        relative_m: FloatArray,
+        root_m: FloatArray,
+        sigma_m: float,
+        elapsed_s: float | None,
+        ground: FloorEstimator,
+        floor: Floor | None,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Pose and root moved so that feet that stand do not slide and, given a floor, are on it."""
+        ankle_l, ankle_r, neck = (_point(p) for p in (relative_m[_STANCE] + root_m).tolist())
+        off = self._off_floor = self._next_off_floor((ankle_l, ankle_r), root_m, sigma_m, elapsed_s, floor)
+        stood_m = root_m * np.float32(1 + off)
+        ankles = [_point(p) for p in (relative_m[_STANCE[:2]] + stood_m).tolist()]
+        held = self._feet.update(ankles, ground.down, elapsed_s)
+        self.stance = Stance((ankle_l, ankle_r), self._feet.planted, neck, sigma_m, elapsed_s)
+        if not self._settings.stand:
+            return relative_m, root_m
+        return _with_ankles_at(relative_m, stood_m, held), stood_m
+
+    def _next_off_floor(
+        self,
+        ankles_m: tuple[Point, Point],
+        root_m: FloatArray,
+        sigma_m: float,
+        elapsed_s: float | None,
+        floor: Floor | None,
+    ) -> float:
+        """The share of its distance by which the root is moved away, so that feet that stand reach the floor.
+
+        Each foot's gap and the floor's sigma are weighed against the depth's own sigma.
+        """
+        if elapsed_s is None:
+            return 0.0
+        planted = [p for p, stands in zip(ankles_m, self._feet.planted, strict=True) if stands]
+        if floor is None or not planted:
+            return self._off_floor * math.exp(-elapsed_s / _FLOOR_FADE_S)
+        distance_m = max(math.hypot(*root_m.tolist()), 1e-3)
+        steep = -float(floor.up @ root_m) / distance_m
+        gap_m = sum(float(floor.height_m(np.array(p, np.float32))) for p in planted) / len(planted)
+        gap_m -= ANKLE_HEIGHT_M
+        # Least squares: moving away by d changes the gap by -steep * d; d is 0 within the depth's sigma.
+        floor_variance = (floor.sigma_m**2 + _FOOT_SIGMA_M**2) / max(sigma_m, 1e-3) ** 2
+        wanted = gap_m * steep / (steep * steep + floor_variance) / distance_m
+        wanted = min(max(wanted, -_MOST_OFF), _MOST_OFF)
+        share = elapsed_s / (elapsed_s + _FLOOR_MEMORY_S)
+        return self._off_floor + share * (wanted - self._off_floor)
+
+    def _finite(
+        self, lifted: LiftedPerson, rays: FloatArray, score: FloatArray
+    ) -> tuple[LiftedPerson, FloatArray, FloatArray]:
+        """What came in; where it is no body's, the last pose and joints unseen instead."""
+        # Comparisons with NaN are false, so that it needs no test of its own.
+        if not (np.abs(rays).max() < _STEEPEST_RAY and score.min() >= 0 and score.max() <= 1):
+            good = (np.abs(rays) < _STEEPEST_RAY).all(axis=1) & (score >= 0) & (score <= 1)
+            rays = np.where(good[:, None], rays, 0.0).astype(np.float32)
+            score = np.where(good, score, 0.0).astype(np.float32)
+        said = _NEAREST_M < lifted.root_depth_m < _FARTHEST_M
+        if not said or not _LEAST_SIGMA_M < lifted.root_sigma_m < _FARTHEST_M:
+            depth_m = lifted.root_depth_m if said else math.nan
+            lifted = lifted._replace(root_depth_m=depth_m, root_sigma_m=math.nan)
+        sure = lifted.confidence
+        if np.abs(lifted.relative_m).max() < _LARGEST_M and (
+            sure is None or (sure.min() >= 0 and sure.max() <= 1)
+        ):
+            self._last = lifted
+            return lifted, rays, score
+        return self._last or _NOBODY, rays, np.zeros_like(score)
+
+
+def _with_ankles_at(relative_m: FloatArray, root_m: FloatArray, ankles_m: Sequence[Point]) -> FloatArray:
+    """A pose (17, 3) whose legs reach for places (left, right) in camera space; bones keep their lengths."""
+    posed, (x, y, z) = relative_m.copy(), root_m.tolist()
+    for leg, at in zip(_LEGS, ankles_m, strict=True):
+        hip, knee, ankle = (_point(p) for p in relative_m[leg].tolist())
+        target = (at[0] - x, at[1] - y, at[2] - z)
+        if math.dist(target, ankle) > _TOUCHING_M:
+            posed[leg[1:]] = bent_leg(hip, knee, target, math.dist(hip, knee), math.dist(knee, ankle))
+    return posed
+
+
+def _point(xyz: list[float]) -> Point:
+    return xyz[0], xyz[1], xyz[2]
+
+
+class Bodies:
+    """Everyone, and the floor they stand on."""
+
+    def __init__(self, settings: BodySettings | None = None) -> None:
+        self._settings = settings or BodySettings()
+        self._bodies: dict[int, Body] = {}
+        self._ground = FloorEstimator()
+        self.floor: Floor | None = None
+        """The floor as it is known after the last frame."""
+        self.lag_ms = 0.0
+        """How far smoothing holds back the poses of the last frame, at most."""
+
+    def update(
+        self,
+        ids: Sequence[int],
+        lifted: Sequence[LiftedPerson],
+        rays: FloatArray,
+        score: FloatArray,
+        time_s: float,
+    ) -> list[Pose3D]:
+        """The poses of the N people in a frame. rays: (N, 17, 2), score: (N, 17), as they were lifted."""
+        bodies = [self._body(person) for person in ids]
+        to_stand_on = self.floor if self._settings.stand else None
+        poses = [
+            body.update(lifted[n], rays[n], score[n], time_s, self._ground, to_stand_on)
+            for n, body in enumerate(bodies)
+        ]
+        self.lag_ms = 1e3 * max((body.lag_s for body in bodies), default=0.0)
+        self._learn_floor(bodies)
+        return poses
+
+    def forget(self, person: int) -> None:
+        """Drop what is known of somebody who will not come back. Unknown ids are ignored."""
+        self._bodies.pop(person, None)
+
+    def _body(self, person: int) -> Body:
+        if person not in self._bodies:
+            self._bodies[person] = Body(self._settings)
+        return self._bodies[person]
+
+    def _learn_floor(self, bodies: Sequence[Body]) -> None:
+        stances = [body.stance for body in bodies if body.stance and body.stance.elapsed_s]
+        if not stances:
+            return
+        self._ground.advance(max(stance.elapsed_s or 0.0 for stance in stances))
+        for stance in stances:
+            self._ground.see(stance)
+        self.floor = self._ground.floor()

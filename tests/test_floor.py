@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from realtime.feet import ANKLE_HEIGHT_M, Point
+from realtime.floor import FloorEstimator, Stance
+from realtime.types import Floor
+
+FPS = 30
+
+
+def plane(pitch_deg: float, roll_deg: float) -> np.ndarray:
+    """Unit vector towards the floor of a camera pitched down and rolled."""
+    pitch, roll = math.radians(pitch_deg), math.radians(roll_deg)
+    down = np.array([math.sin(roll), math.cos(roll) * math.cos(pitch), math.cos(roll) * math.sin(pitch)])
+    return down / np.linalg.norm(down)
+
+
+def on_floor(down: np.ndarray, height_m: float, across_m: float, ahead_m: float) -> np.ndarray:
+    """An ankle over a place on the floor."""
+    right = np.cross(down, (0, 0, 1))
+    right /= np.linalg.norm(right)
+    ahead = np.cross(right, down)
+    return down * (height_m - ANKLE_HEIGHT_M) + across_m * right + ahead_m * ahead
+
+
+def walked(
+    down: np.ndarray, height_m: float, seconds: float, fps: float = FPS, noise_m: float = 0.0
+) -> tuple[FloorEstimator, Floor | None]:
+    """Somebody stands upright at one place after another, a second each."""
+    floor, rng = FloorEstimator(), np.random.default_rng(2)
+    for n in range(int(seconds * fps)):
+        place = int(n / fps)
+        at = on_floor(down, height_m, (place % 3 - 1) * 0.8, 2.5 + 0.7 * (place % 4))
+        at = at * (1 + rng.normal(0, noise_m / 4))
+        ankle: Point = tuple(at.tolist())
+        neck: Point = tuple((at - 1.35 * down).tolist())
+        floor.advance(1 / fps)
+        floor.see(Stance((ankle, ankle), (True, True), neck, 0.1, 1 / fps))
+    return floor, floor.floor()
+
+
+@pytest.mark.parametrize(
+    ("pitch", "roll", "height"), [(0, 0, 1.0), (12, 2, 1.6), (-8, -3, 0.6), (25, 0, 2.4)]
+)
+def test_the_floor_is_where_feet_stand(pitch: float, roll: float, height: float) -> None:
+    down = plane(pitch, roll)
+    _, found = walked(down, height, 20)
+    assert found is not None
+    assert math.degrees(math.acos(min(1.0, float(-found.up @ down)))) < 2.5
+    assert found.camera_height_m == pytest.approx(height, abs=0.08)
+    at = on_floor(down, height, 0.3, 3.5).astype(np.float32)
+    assert float(found.height_m(at)) == pytest.approx(ANKLE_HEIGHT_M, abs=0.04)
+    assert float(found.height_m(at - down.astype(np.float32))) == pytest.approx(1 + ANKLE_HEIGHT_M, abs=0.05)
+
+
+def test_noise_is_within_the_sigma_that_is_told() -> None:
+    down = plane(10, 1)
+    _, found = walked(down, 1.5, 20, noise_m=0.15)
+    assert found is not None
+    assert found.sigma_m < 0.1
+    at = on_floor(down, 1.5, 0.0, 3.5).astype(np.float32)
+    assert abs(float(found.height_m(at)) - ANKLE_HEIGHT_M) < 3 * found.sigma_m
+
+
+def test_frames_more_often_tell_no_more() -> None:
+    down = plane(10, 1)
+    (_, slow), (_, fast) = walked(down, 1.5, 6, 15), walked(down, 1.5, 6, 60)
+    assert slow is not None
+    assert fast is not None
+    assert fast.sigma_m == pytest.approx(slow.sigma_m, rel=0.1)
+    np.testing.assert_allclose(fast.up, slow.up, atol=0.01)
+
+
+def test_nothing_is_known_before_somebody_stood() -> None:
+    floor = FloorEstimator()
+    assert floor.floor() is None
+    at: Point = (0.0, 1.0, 3.0)
+    for _ in range(60):
+        floor.see(Stance((at, at), (False, False), (0.0, -0.3, 3.0), 0.1, 1 / FPS))
+    assert floor.floor() is None
+
+
+def test_one_odd_foot_hardly_moves_the_floor() -> None:
+    down = plane(10, 0)
+    floor, before = walked(down, 1.5, 10)
+    assert before is not None
+    odd: Point = (0.0, 0.4, 3.0)
+    floor.see(Stance((odd, odd), (True, False), odd, 0.1, 1 / FPS))
+    after = floor.floor()
+    assert after is not None
+    assert after.camera_height_m == pytest.approx(before.camera_height_m, abs=0.01)
+
+
+def test_a_camera_that_was_moved_is_learnt_anew() -> None:
+    floor, _ = walked(plane(10, 0), 1.2, 10)
+    down = plane(10, 0)
+    for n in range(20 * FPS):
+        at = on_floor(down, 2.4, (n // FPS % 3 - 1) * 0.8, 2.5 + 0.7 * (n // FPS % 4))
+        ankle: Point = tuple(at.tolist())
+        floor.advance(1 / FPS)
+        floor.see(Stance((ankle, ankle), (True, True), tuple((at - 1.35 * down).tolist()), 0.1, 1 / FPS))
+    found = floor.floor()
+    assert found is not None
+    assert found.camera_height_m == pytest.approx(2.4, abs=0.15)

@@ -1,208 +1,306 @@
-"""Who is where: regions that follow people from frame to frame, and the detector only when needed."""
+"""Who is where: people followed from frame to frame, told apart when they cross, found again when hidden."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from realtime.decode import Around, detector_decoder, estimator_decoder, iou, square_around
-from realtime.engines.base import Engine
-from realtime.errors import ManifestError
-from realtime.manifest import Manifest
-from realtime.preprocess import UnitMap, feeder
-from realtime.types import Boxes, FloatArray, Frame, Keypoints2D, Region
+from realtime.camera import Intrinsics
+from realtime.stream.appearance import look_distance
+from realtime.stream.associate import assign, similarity
+from realtime.stream.cuts import Continuity
+from realtime.stream.motion import BodyMotion, Foreseen, RootMotion
+from realtime.stream.networks import Detector, Estimator
+from realtime.stream.search import Search
+from realtime.stream.sighting import (
+    Sighting,
+    covered,
+    distinct,
+    is_looked_at,
+    look_at,
+    same_person,
+    touches,
+)
+from realtime.types import FloatArray, Frame, Keypoints2D, Region, Result
 
+log = logging.getLogger(__name__)
 
-class Detector:
-    """A person detector: manifest, engine, and the code that feeds and reads it.
+Lap = Callable[[str], None]
 
-    Raises ManifestError when the manifest does not fit the engine's network.
-    """
-
-    def __init__(self, manifest: Manifest, engine: Engine) -> None:
-        assert manifest.image is not None
-        _check_fits(manifest, engine)
-        self._engine = engine
-        self._feeder = feeder(manifest.image)
-        self._decoder = detector_decoder(manifest)
-
-    def detect(self, frame: Frame, around: Around = square_around) -> Boxes:
-        """People in a frame, best first. around: makes regions where the net gives boxes alone."""
-        feeds, unit_map = self._feeder.whole(frame)
-        return self._decoder.boxes(self._engine.infer(feeds), unit_map, around)
-
-
-class Estimator:
-    """A 2D keypoint net: manifest, engine, and the code that feeds and reads it.
-
-    Raises ManifestError when the manifest does not fit the engine's network.
-    """
-
-    def __init__(self, manifest: Manifest, engine: Engine) -> None:
-        assert manifest.image is not None
-        _check_fits(manifest, engine)
-        self._engine = engine
-        self._aspect = manifest.image.aspect
-        self._feeder = feeder(manifest.image)
-        self._decoder = estimator_decoder(manifest)
-
-    def around(self, box_px: FloatArray) -> Region:
-        """The region to look at for a person whose box is all that is known."""
-        return self._decoder.around(box_px)
-
-    def estimate(self, frame: Frame, region: Region) -> tuple[Keypoints2D, Region]:
-        """The joints of the person in a region, and the region to look at in the next frame."""
-        feeds = self._feeder.crop(frame, UnitMap.of_region(region, self._aspect))
-        return self._decoder.keypoints(self._engine.infer(feeds), region)
-
-
-def _check_fits(manifest: Manifest, engine: Engine) -> None:
-    """Raise ManifestError where the manifest names tensors, shapes or types the network does not have."""
-    for side, stated, specs in (
-        ("input", manifest.inputs, engine.inputs),
-        ("output", manifest.outputs, engine.outputs),
-    ):
-        for name, info in stated.items():
-            if name not in specs:
-                raise ManifestError(
-                    f"{manifest.name}: the network has no {side} {name!r}, only {', '.join(specs)}: "
-                    "mend its manifest"
-                )
-            spec = specs[name]
-            fits = len(spec.shape) == len(info.shape) and all(
-                b is None or a in (-1, b) for a, b in zip(info.shape, spec.shape, strict=True)
-            )
-            if not fits or (side == "input" and spec.dtype != info.dtype):
-                raise ManifestError(
-                    f"{manifest.name}: {side} {name!r} is {spec} in the network, not {info.dtype} "
-                    f"{info.shape}: mend its manifest"
-                )
-    if missing := engine.inputs.keys() - manifest.inputs.keys():
-        raise ManifestError(
-            f"{manifest.name}: nothing feeds the network's input {', '.join(sorted(missing))}"
-        )
+_UNNAMED = -1
+_LOOK_GAIN = 0.08
+_USUAL_UNLIKENESS = 0.25
+_LEAST_FIT = 0.08
+_TRUST_BESET = 0.35
+_WHOLE_SCORE = 0.65
 
 
 @dataclass(slots=True)
 class Track:
-    """One person over time. missed: frames since they were last seen; 0 while they are in view."""
+    """One person over time. id: -1 until it is sure that they are somebody of their own.
+
+    seen_s, since_s: media time at which they were last seen, and first without a break. look: the colours of
+    their clothes. hidden: they were lost behind somebody in view. doubtful: they are partly hidden, so where
+    they seem to be and what they seem to wear is not to be built on.
+    """
 
     id: int
     region: Region
     keypoints: Keypoints2D
     box_px: FloatArray
-    missed: int = 0
+    motion: BodyMotion
+    look: FloatArray
+    seen_s: float
+    since_s: float
+    sightings: int = 1
+    in_view: bool = True
+    hidden: bool = False
+    doubtful: bool = False
+    root: RootMotion | None = None
+
+    @classmethod
+    def of(cls, sighting: Sighting, time_s: float) -> Track:
+        """Someone not seen before."""
+        return cls(
+            _UNNAMED, sighting.region, sighting.keypoints, sighting.box_px,
+            BodyMotion(sighting.points_px, time_s), sighting.look, time_s, time_s,
+        )  # fmt: skip
+
+    @property
+    def named(self) -> bool:
+        """Whether they have an identity."""
+        return self.id != _UNNAMED
+
+    def foresee(self, time_s: float) -> Foreseen:
+        """Where they should be now."""
+        return self.motion.foresee(time_s, self.root)
+
+    def see(self, sighting: Sighting, time_s: float, beset: bool) -> None:
+        """Take in a sighting. beset: somebody else is in front or behind, so it may be mixed up with them."""
+        if not self.in_view:
+            self.since_s = time_s
+        self.doubtful = beset or float(sighting.score.mean()) < _WHOLE_SCORE
+        if not self.doubtful:
+            share = np.float32(_LOOK_GAIN)
+            self.look = self.look + share * (sighting.look - self.look)
+        self.region = _between(self._led_on(time_s), sighting.region) if beset else sighting.region
+        self.keypoints, self.box_px = sighting.keypoints, sighting.box_px
+        self.motion.see(sighting.points_px, time_s, self.doubtful)
+        self.seen_s, self.in_view, self.hidden = time_s, True, False
+        self.sightings += 1
+
+    def _led_on(self, time_s: float) -> Region:
+        """The region moved on as the person was moving."""
+        x, y = self.motion.shift_px(time_s)
+        return replace(self.region, cx_px=self.region.cx_px + x, cy_px=self.region.cy_px + y)
+
+
+def _between(expected: Region, said: Region) -> Region:
+    """A region that follows what the 2D net says with reluctance: beside others it slides onto them."""
+    share = _TRUST_BESET
+    return Region(
+        expected.cx_px + share * (said.cx_px - expected.cx_px),
+        expected.cy_px + share * (said.cy_px - expected.cy_px),
+        expected.size_px + share * (said.size_px - expected.size_px),
+        said.angle_rad,
+    )
 
 
 class Tracker:
     """Follows up to `people` people through a stream.
 
-    A person in view is found from their last joints alone. The detector runs when someone was just lost
-    or nobody is in view, and every `search_every` frames while there is room for more people.
+    A person in view is found from their last joints alone; the detector runs while there is room for more
+    (see `Search`). Those in view keep their places; a place stays kept for who is hidden behind one
+    of them; free places go to who was there before, then to the most prominent, large and sure.
+
+    Someone new in the open has an identity at once; someone new over or beside another person, who may be
+    that person seen twice, after `_PROBATION_S`. Someone out of view for `_FORGET_S` is given up. After a
+    cut, a gap or a jump in time everybody is given up.
     """
 
-    _MIN_PRESENCE = 0.5
-    _SAME_PERSON_IOU = 0.4
-    _SLID_TOGETHER_IOU = 0.7
-    _BACK_AGAIN_IOU = 0.2
-    _FORGET_AFTER = 15
+    _PROBATION_S = 0.2
+    _PROBATION_SIGHTINGS = 3
+    _FORGET_S = 2.0
+    _SEEK_S = 1.5
+    _CROWDED = 0.25
+    _LOOK_WEIGHT = 1.0
+    _DEAREST = 1.1
+    _DEAREST_UNSURE = 0.8
+    _SPARE_LOOKS = 4
+    """Looks in vain, a frame: a detector that sees people everywhere must not stall it."""
 
     def __init__(
-        self, detector: Detector, estimator: Estimator, people: int = 1, search_every: int = 10
+        self, detector: Detector, estimator: Estimator, people: int = 1, search_s: float = 0.1
     ) -> None:
         self._detector = detector
         self._estimator = estimator
         self._people = people
-        self._search_every = search_every
+        self._search = Search(search_s)
+        self._continuity = Continuity()
         self._tracks: list[Track] = []
         self._next_id = 0
-        self._frames_since_search = search_every
+        self._seen: list[Sighting] = []
 
-    def update(self, frame: Frame, lap: Callable[[str], None]) -> tuple[list[Track], list[int]]:
+    def update(self, frame: Frame, lap: Lap) -> tuple[list[Track], list[int]]:
         """Advance by one frame; returns the people in view, and the ids given up for good.
 
         lap: called with "estimate" or "detect" as each piece of work ends.
         """
-        lost_one = False
-        for track in self._in_view():
-            lost_one |= not self._follow(track, frame)
+        gone = self._reset_if_broken(frame)
+        was_in_view, self._seen = len(self._in_view()), []
+        self._settle(self._follow(frame), self._tracks, frame.media_s)
         lap("estimate")
-        self._frames_since_search += 1
-        if self._search_is_due(lost_one):
-            self._frames_since_search = 0
-            boxes = self._detector.detect(frame, self._estimator.around)
+        if self._search_is_due(frame.media_s, len(self._in_view()) < was_in_view):
+            window = self._search.window(frame, self._missed_region(frame))
+            boxes = self._detector.detect(frame, self._estimator.around, window)
             lap("detect")
-            self._take_in(boxes, frame)
+            found = self._look_into(boxes.regions, boxes.score, frame)
+            self._give_birth(self._settle(found, self._lost(), frame.media_s), frame.media_s)
             lap("estimate")
-        return self._in_view(), self._age()
+        gone += self._forget(frame.media_s)
+        return [t for t in self._in_view() if t.named], gone
+
+    def hint(self, results: Sequence[Result], intrinsics: Intrinsics) -> None:
+        """Take note of where people are in space: who is lost is expected further along that way."""
+        known = {track.id: track for track in self._tracks if track.named}
+        for result in results:
+            for person in result.people:
+                if (track := known.get(person.id)) is not None and not track.doubtful:
+                    track.root = track.root or RootMotion(intrinsics)
+                    track.root.see(person.pose.root_m, result.frame.media_s)
 
     def _in_view(self) -> list[Track]:
-        return [track for track in self._tracks if track.missed == 0]
+        return [track for track in self._tracks if track.in_view]
 
-    def _search_is_due(self, lost_one: bool) -> bool:
-        seen = len(self._in_view())
-        if lost_one or seen == 0:
-            return True
-        return seen < self._people and self._frames_since_search >= self._search_every
+    def _lost(self) -> list[Track]:
+        return [track for track in self._tracks if not track.in_view]
 
-    def _follow(self, track: Track, frame: Frame) -> bool:
-        keypoints, region = self._estimator.estimate(frame, track.region)
-        if keypoints.presence < self._MIN_PRESENCE or not _touches(region, frame):
-            track.missed = 1
-            return False
-        box_px = _box_of(keypoints)
-        others = [t.box_px for t in self._in_view() if t is not track and t.id < track.id]
-        if others and iou(box_px, np.stack(others)).max() > self._SLID_TOGETHER_IOU:
-            track.missed = 1  # two regions slid onto one person: the older track keeps them
-            return False
-        track.keypoints, track.region, track.box_px = keypoints, region, box_px
-        return True
-
-    def _take_in(self, boxes: Boxes, frame: Frame) -> None:
-        for region in boxes.regions:
-            if len(self._in_view()) >= self._people:
-                return
-            keypoints, following = self._estimator.estimate(frame, region)
-            if keypoints.presence < self._MIN_PRESENCE or not _touches(following, frame):
-                continue
-            box_px = _box_of(keypoints)
-            seen = self._in_view()
-            if seen and iou(box_px, np.stack([t.box_px for t in seen])).max() > self._SAME_PERSON_IOU:
-                continue
-            track = self._lost_track_at(box_px)
-            if track is None:
-                track = Track(self._next_id, following, keypoints, box_px)
-                self._next_id += 1
-                self._tracks.append(track)
-            track.keypoints, track.region, track.box_px, track.missed = keypoints, following, box_px, 0
-
-    def _lost_track_at(self, box_px: FloatArray) -> Track | None:
-        lost = [t for t in self._tracks if t.missed > 0]
-        if not lost:
-            return None
-        overlap = iou(box_px, np.stack([t.box_px for t in lost]))
-        best = int(overlap.argmax())
-        return lost[best] if overlap[best] > self._BACK_AGAIN_IOU else None
-
-    def _age(self) -> list[int]:
-        for track in self._tracks:
-            track.missed += track.missed > 0
-        gone = [track.id for track in self._tracks if track.missed > self._FORGET_AFTER]
-        self._tracks = [track for track in self._tracks if track.id not in gone]
+    def _reset_if_broken(self, frame: Frame) -> list[int]:
+        why = self._continuity.broken(frame)
+        if not why:
+            return []
+        if self._tracks:
+            log.info("frame %d: %s: everybody counts as new", frame.index, why)
+        gone = [track.id for track in self._tracks if track.named]
+        self._tracks = []
+        self._search.restart()
         return gone
 
+    def _follow(self, frame: Frame) -> list[Sighting]:
+        """Look where those in view should be, and where one of those missed should be."""
+        seen = [look_at(self._estimator, frame, t.region, n) for n, t in enumerate(self._tracks) if t.in_view]
+        region = self._missed_region(frame)
+        missed = look_at(self._estimator, frame, region) if region is not None else None
+        if missed is not None and missed.is_sure:
+            seen.append(missed)
+        return [sighting for sighting in seen if sighting is not None]
 
-def _touches(region: Region, frame: Frame) -> bool:
-    """Whether a region's centre is near enough to the image, and its size sane, to look there again."""
-    margin = region.size_px / 2
-    return bool(
-        8.0 < region.size_px < 8.0 * max(frame.width, frame.height)
-        and -margin < region.cx_px < frame.width + margin
-        and -margin < region.cy_px < frame.height + margin
-    )
+    def _search_is_due(self, time_s: float, lost_one: bool) -> bool:
+        in_view = len(self._in_view())
+        room = in_view < self._people
+        return self._search.is_due(time_s, in_view > 0, room, lost_one)
 
+    def _missed_region(self, frame: Frame) -> Region | None:
+        """Where one of those missed should be, each in turn, so that they cost no more than one in view."""
+        lost = [track for track in self._lost() if frame.media_s - track.seen_s < self._SEEK_S]
+        if not lost:
+            return None
+        track = lost[frame.index % len(lost)]
+        x, y = track.motion.shift_px(frame.media_s, track.root)
+        region = replace(track.region, cx_px=track.region.cx_px + x, cy_px=track.region.cy_px + y)
+        return region if touches(region, frame) else None
 
-def _box_of(keypoints: Keypoints2D) -> FloatArray:
-    return np.concatenate([keypoints.xy_px.min(axis=0), keypoints.xy_px.max(axis=0)])
+    def _look_into(self, regions: Sequence[Region], score: FloatArray, frame: Frame) -> list[Sighting]:
+        """Whom the detector found that are not followed already, the most prominent first."""
+        known = [track.region for track in self._in_view()]
+        wanted = self._people - len(self._in_view()) + len(self._lost())
+        found: list[Sighting] = []
+        looks = 2 * wanted + self._SPARE_LOOKS
+        for n in sorted(range(len(regions)), key=lambda n: -regions[n].size_px * float(score[n])):
+            if len(found) >= wanted or not looks:
+                break
+            if not is_looked_at(regions[n], known):
+                looks -= 1
+                sighting = look_at(self._estimator, frame, regions[n])
+                found += [sighting] if sighting else []
+        return found
+
+    def _settle(self, sightings: list[Sighting], tracks: list[Track], time_s: float) -> list[Sighting]:
+        """Give sightings to those of `tracks` they are of; the rest is lost. Gives what is nobody's.
+
+        Who has an identity chooses first.
+        """
+        groups = distinct([s for s in sightings if not any(same_person(s, known) for known in self._seen)])
+        owners: list[tuple[Track, Sighting]] = []
+        for named in (True, False):
+            choosing = [track for track in tracks if track.named == named]
+            pairs = self._pairs(choosing, [group[0] for group in groups], time_s)
+            owners += [(choosing[row], self._own(choosing[row], groups[column])) for row, column in pairs]
+            taken = {column for _, column in pairs}
+            groups = [group for column, group in enumerate(groups) if column not in taken]
+        self._seen += [sighting for _, sighting in owners]
+        for track, sighting in owners:
+            track.see(sighting, time_s, self._crowding(sighting) > self._CROWDED)
+            if not track.named and self._is_proven(track, time_s):
+                self._name(track)
+        self._lose([t for t in tracks if not any(t is owner for owner, _ in owners)], time_s)
+        return [group[0] for group in groups]
+
+    def _pairs(self, tracks: list[Track], sightings: list[Sighting], time_s: float) -> list[tuple[int, int]]:
+        """Which of the tracks is which of the sightings: by place, and by the colour of their clothes."""
+        if not tracks or not sightings:
+            return []
+        foreseen = [track.foresee(time_s) for track in tracks]
+        points_px = np.stack([sighting.points_px for sighting in sightings])
+        score = np.stack([sighting.score for sighting in sightings])
+        fit = similarity(foreseen, points_px, score)
+        looks = np.stack([track.look for track in tracks])[:, None]
+        unlike = look_distance(looks, np.stack([s.look for s in sightings])[None])
+        cost = 1 - fit + self._LOOK_WEIGHT * np.nan_to_num(unlike, nan=_USUAL_UNLIKENESS)
+        return assign(np.where(fit > _LEAST_FIT, cost, np.nan), self._DEAREST)
+
+    def _own(self, track: Track, group: list[Sighting]) -> Sighting:
+        """Of the sightings of one person the one from the person's own region."""
+        number = next(n for n, other in enumerate(self._tracks) if other is track)
+        return next((s for s in group if s.seeker == number), group[0])
+
+    def _crowding(self, sighting: Sighting) -> float:
+        return covered(sighting.box_px, [s.box_px for s in self._seen if s is not sighting])
+
+    def _lose(self, tracks: list[Track], time_s: float) -> None:
+        for track in tracks:
+            if track.in_view:
+                points_px = track.foresee(time_s).points_px
+                box_px = np.concatenate([points_px.min(axis=0), points_px.max(axis=0)])
+                track.hidden = covered(box_px, [s.box_px for s in self._seen]) > self._CROWDED
+                track.in_view = False
+        self._tracks = [track for track in self._tracks if track.named or track.in_view]
+
+    def _give_birth(self, sightings: list[Sighting], time_s: float) -> None:
+        for sighting in filter(lambda s: s.is_sure, sightings):
+            kept = sum(track.in_view or track.hidden for track in self._tracks)
+            if kept >= self._people:
+                return
+            lost = [track.foresee(time_s) for track in self._lost()]
+            near = similarity(lost, sighting.points_px[None], sighting.score[None])
+            track = Track.of(sighting, time_s)
+            self._tracks.append(track)
+            if self._crowding(sighting) <= self._CROWDED and near.max(initial=0.0) <= _LEAST_FIT:
+                self._name(track)
+            self._seen.append(sighting)
+
+    def _is_proven(self, track: Track, time_s: float) -> bool:
+        lasted_s = time_s - track.since_s
+        return track.sightings >= self._PROBATION_SIGHTINGS and lasted_s >= self._PROBATION_S - 1e-3
+
+    def _name(self, track: Track) -> None:
+        track.id = self._next_id
+        self._next_id += 1
+
+    def _forget(self, time_s: float) -> list[int]:
+        gone = [t.id for t in self._lost() if time_s - t.seen_s > self._FORGET_S]
+        self._tracks = [t for t in self._tracks if t.id not in gone or t.id == _UNNAMED]
+        return gone

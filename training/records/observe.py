@@ -14,7 +14,8 @@ from realtime.engines.base import Engine
 from realtime.engines.open import Choice, open_engine
 from realtime.models import catalogue
 from realtime.skeleton import H36M17, JointMap, joint_map
-from realtime.stream.track import Detector, Estimator, Track, Tracker
+from realtime.stream.networks import Detector, Estimator
+from realtime.stream.track import Track, Tracker
 from realtime.types import Array, FloatArray, Frame, ImageArray
 from training.dataset.dataset import Clip
 from training.records.store import Records, joined

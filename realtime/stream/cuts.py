@@ -1,0 +1,56 @@
+"""When a stream is no longer the same view: a cut, a gap in time, a jump to another place in a file."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from realtime.types import FloatArray, Frame, ImageArray
+
+GAP_S = 1.5
+"""After so long without a frame nobody can be followed on: people walk twice their own height in it."""
+_GRID = (24, 32)
+"""Rows and columns of the pixels that are compared."""
+_LEAST_CONTRAST = 3.0
+"""Grey levels of standard deviation: below, a frame shows nothing to compare."""
+_SAME_VIEW = 0.45
+"""Correlation of one view's successive frames, at least; that of unlike pictures is about 0."""
+
+
+class Continuity:
+    """Tells whether each frame goes on from the one before.
+
+    Frames are compared by the correlation of a small grid of grey levels, which a change of exposure leaves
+    as it is. A blank frame (black, a dropped picture) ends nothing; what follows it is compared with what
+    was before.
+    """
+
+    def __init__(self) -> None:
+        self._time_s: float | None = None
+        self._grid: FloatArray | None = None
+
+    def broken(self, frame: Frame) -> str:
+        """Why this frame does not go on from the last one, in words; empty where it does."""
+        last_s, self._time_s = self._time_s, frame.media_s
+        before, grid = self._grid, _standard(frame.image)
+        if grid is not None:
+            self._grid = grid
+        if last_s is None:
+            return ""
+        if frame.media_s < last_s:
+            return f"time went back from {last_s:.2f} to {frame.media_s:.2f} s"
+        if frame.media_s - last_s > GAP_S:
+            return f"nothing came for {frame.media_s - last_s:.1f} s"
+        if before is not None and grid is not None and float((before * grid).mean()) < _SAME_VIEW:
+            return "the picture was cut"
+        return ""
+
+
+def _standard(image: ImageArray) -> FloatArray | None:
+    """Grey levels at a grid of places, with mean 0 and deviation 1; None for a blank picture."""
+    rows, columns = (
+        ((np.arange(n) + 0.5) * size / n).astype(np.intp)
+        for n, size in zip(_GRID, image.shape[:2], strict=True)
+    )
+    grey = image[rows[:, None], columns].mean(axis=2, dtype=np.float32)
+    spread = float(grey.std())
+    return None if spread < _LEAST_CONTRAST else np.asarray((grey - grey.mean()) / spread, np.float32)

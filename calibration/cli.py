@@ -17,12 +17,14 @@ from calibration.detect import Finder
 from calibration.sheet import PAPERS_MM, write_sheet
 from calibration.solve import Lens, solve
 from calibration.views import Views, from_photos, photos
+from calibration.walk import focal
 from realtime.camera import load_intrinsics
 from realtime.commands.shell import run
+from realtime.commands.source_options import parse_window
 from realtime.errors import UsageError
 from realtime.stream.assemble import Options
 from realtime.stream.sinks import check_writable
-from realtime.stream.source import open_source
+from realtime.stream.sources.open import open_source
 
 _EXAMPLES = """
 \b
@@ -279,17 +281,12 @@ def convert(file: Path, rotate: str | None, crop: str | None, output: Path) -> N
     if rotate:
         intrinsics = intrinsics.rotated({"cw": 1, "180": 2, "ccw": 3}[rotate])
     if crop:
-        intrinsics = intrinsics.cropped(*_window(crop))
+        intrinsics = intrinsics.cropped(*parse_window(crop))
     intrinsics.save(output)
     click.echo(f"wrote {output.resolve()}")
 
 
-def _window(text: str) -> tuple[int, int, int, int]:
-    parts = text.split(",")
-    if len(parts) != 4 or not all(p.strip().lstrip("-").isdigit() for p in parts):
-        raise UsageError(f"--crop {text!r} is not left,top,width,height in whole pixels")
-    left, top, width, height = (int(p) for p in parts)
-    return left, top, width, height
+cli.add_command(focal)
 
 
 def main() -> None:

@@ -82,11 +82,16 @@ class Intrinsics:
         size, focal = (self.width, self.fx) if self.width >= self.height else (self.height, self.fy)
         return math.degrees(2 * math.atan(size / 2 / focal))
 
+    def fits(self, width: int, height: int) -> bool:
+        """Whether an image of this size has the aspect of this camera's."""
+        aspect = self.width / self.height
+        return abs(width / height - aspect) <= _ASPECT_TOLERANCE * aspect
+
     def scaled_to(self, width: int, height: int) -> Intrinsics:
         """The same camera at another resolution of the same aspect; another aspect is an error."""
         if (width, height) == (self.width, self.height):
             return self
-        if abs(width / height - self.width / self.height) > _ASPECT_TOLERANCE * self.width / self.height:
+        if not self.fits(width, height):
             raise CameraFileError(
                 f"the camera file is for {self.width}x{self.height} but the image is {width}x{height}, "
                 f"another aspect: {self._hint(width, height)}"
@@ -105,10 +110,7 @@ class Intrinsics:
     def _hint(self, width: int, height: int) -> str:
         """What would mend another aspect."""
         command = "`realtime-calibrate convert"
-        turned = (
-            abs(height / width - self.width / self.height) <= _ASPECT_TOLERANCE * self.width / self.height
-        )
-        if turned:
+        if self.fits(height, width):
             return f"it is turned on its side; turn the camera file too ({command} --rotate cw`, or ccw)"
         return (
             f"calibrate at this resolution, or crop the camera file too ({command} --crop X,Y,WIDTH,HEIGHT`)"

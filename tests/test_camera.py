@@ -232,3 +232,57 @@ def test_a_cropped_camera_sees_the_same_rays(left: int, top: int, point: tuple[f
 def test_a_camera_file_turned_on_its_side_is_said() -> None:
     with pytest.raises(CameraFileError, match=r"turned on its side.*--rotate"):
         camera().scaled_to(720, 1280)
+
+
+PRISM = (-0.3, 0.1, 0.001, 0.002, 0.01, 0.02, 0.0, 0.0, 0.01, 0.002, -0.005, 0.003)
+STRONG = {
+    "thin prism": Intrinsics(700, 705, 650, 350, 1280, 720, PRISM, "rational_polynomial"),
+    "tilted sensor": Intrinsics(
+        700, 705, 650, 350, 1280, 720, (*PRISM, 0.05, -0.03), "rational_polynomial"
+    ),
+    "fisheye of 173 degrees": Intrinsics(
+        470, 470, 640, 360, 1280, 720, (0.02, -0.005, 0.001, 0.0), "equidistant"
+    ),
+    "ideal fisheye": Intrinsics(480, 480, 640, 360, 1280, 720, (0.0, 0.0, 0.0, 0.0), "equidistant"),
+    "barrel": Intrinsics(800, 800, 640, 360, 1280, 720, (-0.28, 0.11, 0.0004, -0.0003, -0.021)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shown", ["whole", "portrait", "cropped", "portrait and cropped"])
+@pytest.mark.parametrize("lens", STRONG)
+def test_strong_lenses_round_trip_to_the_very_rim_however_they_are_shown(lens: str, shown: str) -> None:
+    intrinsics = STRONG[lens]
+    if "portrait" in shown and lens != "tilted sensor":
+        intrinsics = intrinsics.rotated(1)
+    if "cropped" in shown:
+        intrinsics = intrinsics.cropped(40, 30, 500, 640)
+    sides = (np.linspace(-0.5, side - 0.5, 41) for side in (intrinsics.width, intrinsics.height))
+    grid = np.stack(np.meshgrid(*sides), -1).astype(np.float32)
+    back = intrinsics.project(intrinsics.unproject(grid, np.full(grid.shape[:2], 3.0, np.float32)))
+    assert np.abs(back - grid).max() < 1e-3
+
+
+def test_a_fisheye_file_of_opencv_is_read_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "fisheye.yaml"
+    storage = cv2.FileStorage(str(path), cv2.FILE_STORAGE_WRITE)
+    storage.write("image_width", 1280)
+    storage.write("image_height", 720)
+    storage.write("fisheye_model", 1)
+    storage.write("camera_matrix", np.diag([470.0, 470.0, 1.0]))
+    storage.write("distortion_coefficients", np.array([[0.02, -0.005, 0.001, 0.0]]))
+    storage.release()
+    intrinsics = load_intrinsics(path)
+    assert intrinsics.model == "equidistant"
+    points = np.array([[0.4, -0.3, 0.5], [2.0, 1.0, 0.6]], np.float64)
+    expected, _ = cv2.fisheye.projectPoints(
+        points[:, None], np.zeros(3), np.zeros(3), intrinsics.matrix, np.array(intrinsics.distortion)
+    )
+    np.testing.assert_allclose(intrinsics.project(points.astype(np.float32)), expected[:, 0], atol=1e-3)
+
+
+@given(width=st.integers(64, 4000), height=st.integers(64, 4000))
+def test_a_camera_fits_its_own_image_and_no_other_aspect(width: int, height: int) -> None:
+    intrinsics = Intrinsics.assumed(width, height)
+    assert intrinsics.fits(width, height)
+    assert intrinsics.fits(2 * width, 2 * height)
+    assert not intrinsics.fits(width, height + height // 40 + 2)

@@ -11,7 +11,7 @@ import pytest
 
 from calibration.capture import AutoCapture
 from calibration.detect import Finder
-from realtime.stream.source import ImageFolder
+from realtime.stream.sources.folder import ImageFolder
 from realtime.ui.app import display_available
 from tests.calibration.rendered import BOARD, picture, poses
 

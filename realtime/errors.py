@@ -68,3 +68,19 @@ class RecordError(PoseError):
 
 class PipelineError(PoseError):
     """A pipeline thread failed; the cause is chained."""
+
+
+class HungError(PipelineError):
+    """A pipeline thread has been at one piece of work for too long."""
+
+
+class RecordFileError(PoseError):
+    """A record to be read is missing or is none."""
+
+    exit_code = 2
+
+
+class SessionError(PoseError):
+    """A session to be replayed is missing, damaged, or lacks what is asked of it."""
+
+    exit_code = 2

@@ -171,11 +171,11 @@ def load_manifest(path: Path) -> Manifest:
         node = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ManifestError(f"cannot read manifest {path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ManifestError(f"{path} is not a model manifest: not JSON ({error})") from error
     try:
         return _from_node(node, path.parent)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ManifestError(f"{path} is not a model manifest: {type(error).__name__}: {error}") from error
 
 
@@ -219,6 +219,9 @@ def _check_tensors(manifest: Manifest) -> None:
     if manifest.image is not None:
         _check_image(manifest.image, manifest.inputs)
     _check_lags(manifest)
+    for section in ("metrics", "options", "tensors"):
+        if not isinstance(getattr(manifest, section), dict):
+            raise ValueError(f"{section} must be an object of names and values")
     for name in manifest.tensors.values():
         if name not in manifest.outputs:
             raise ValueError(f"tensor {name!r} is not among the outputs ({', '.join(manifest.outputs)})")

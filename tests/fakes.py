@@ -13,6 +13,7 @@ import numpy as np
 from realtime.decode import Around
 from realtime.engines.base import TensorSpec, check_feeds
 from realtime.manifest import Manifest, StateTensor, TensorInfo
+from realtime.skeleton import joint_map
 from realtime.stream.source import SourceInfo
 from realtime.types import (
     Array,
@@ -193,6 +194,8 @@ class World:
     `people(frame index)` gives where they are. The estimator sees whoever is within a region.
     """
 
+    joint_map = joint_map("blazepose-33")
+
     def __init__(self, people: Callable[[int], list[Place]]) -> None:
         self._people = people
         self.detections = 0
@@ -200,9 +203,12 @@ class World:
     def around(self, box_px: FloatArray) -> Region:
         raise AssertionError("this detector gives regions")
 
-    def detect(self, frame: Frame, around: Around) -> Boxes:
+    def detect(self, frame: Frame, around: Around, window: Region | None = None) -> Boxes:
         self.detections += 1
         places = self._people(frame.index)
+        if window is not None:
+            half = window.size_px / 2
+            places = [p for p in places if abs(p[0] - window.cx_px) < half and abs(p[1] - window.cy_px) < half]
         regions = tuple(Region(x, y, 100, 0.0) for x, y in places)
         boxes = np.array([[x - 20, y - 50, x + 20, y + 50] for x, y in places], np.float32).reshape(-1, 4)
         return Boxes(boxes, np.ones(len(places), np.float32), regions)

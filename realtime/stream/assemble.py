@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import realtime.sample as sample
 from realtime.camera import Intrinsics, load_intrinsics
 from realtime.engines.base import Engine
+from realtime.engines.forms import half_form
 from realtime.engines.open import Choice, choose, open_reported
 from realtime.errors import SourceError, UsageError
 from realtime.lift import Lifter, choose_lag
 from realtime.manifest import Manifest
 from realtime.models import catalogue
+from realtime.size import known_size
 from realtime.skeleton import joint_map
+from realtime.stream.body import Bodies, BodySettings
+from realtime.stream.networks import Detector, Estimator
 from realtime.stream.sinks import NetInUse, header_line
-from realtime.stream.source import Source, SourceInfo, open_camera, open_file, open_source
-from realtime.stream.stages import PosePerception
-from realtime.stream.track import Detector, Estimator, Tracker
+from realtime.stream.smooth import DEFAULT_STRENGTH
+from realtime.stream.source import Source, SourceInfo
+from realtime.stream.sources.camera import CameraMode, open_camera
+from realtime.stream.sources.file import open_file
+from realtime.stream.sources.open import SourceOptions, open_source
+from realtime.stream.stages import Follower, Perception, PosePerception, Tracked
+from realtime.stream.track import Tracker
+from realtime.types import Frame, Result
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +49,18 @@ class Options:
     models: str = catalogue.BLAZEPOSE
     engine: Choice = "auto"
     people: int = 1
+    smooth: float = DEFAULT_STRENGTH
+    limb: str | None = None
+    floor: bool = False
 
     def __post_init__(self) -> None:
         if self.intrinsics is not None and self.fov_deg is not None:
             raise UsageError("--intrinsics and --fov both say what the camera is: give one of them")
+        self.body()
+
+    def body(self) -> BodySettings:
+        """What becomes of poses once they are lifted. Raises UsageError when the size is given twice."""
+        return BodySettings(self.smooth, known_size(self.stature_m, self.limb), self.floor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +72,22 @@ class Model:
     fallback: str = ""
 
 
+class DelayedPerception(Perception, Protocol):
+    """A perception that says how many frames its results come late; below 0, ahead."""
+
+    @property
+    def delay(self) -> int: ...
+
+
+Observe = Callable[[Frame, Sequence[Tracked], Sequence[int]], None]
+"""Is told of a frame who is in view, and the ids given up for good."""
+
+
 @dataclass(frozen=True, slots=True)
 class Assembly:
     """A perception that is ready, and what the record's header and the window say about it."""
 
-    perception: PosePerception
+    perception: DelayedPerception
     intrinsics: Intrinsics
     models: tuple[Model, ...]
 
@@ -72,49 +102,132 @@ class Assembly:
         return "; ".join(dict.fromkeys(m.fallback for m in self.models if m.fallback))
 
 
-def find_source(name: str | None, clock: Callable[[], int] = time.perf_counter_ns) -> tuple[Source, bool]:
+def find_source(
+    name: str | None,
+    clock: Callable[[], int] = time.perf_counter_ns,
+    options: SourceOptions | None = None,
+) -> tuple[Source, bool]:
     """Open what a user named; with no name, camera 0 if there is one, else the sample clip.
 
-    Returns the source and whether it is the sample.
+    Returns the source and whether it is the sample, as it is. Raises SourceError, UsageError.
     """
+    options = options or SourceOptions()
     if name is None:
         try:
-            return open_camera(0, clock), False
+            return options.view.of(open_camera(0, clock, options.camera, options.reconnect)), False
         except SourceError:
+            # A camera that is there and refuses must not end as a clip of somebody else.
+            if options.camera != CameraMode():
+                raise
             name = sample.NAME
-    if name == sample.NAME:
-        return open_file(sample.clip_path(), clock), True
-    return open_source(name, clock), False
+    if name != sample.NAME:
+        return open_source(name, clock, options), False
+    options.require_camera(name)
+    clip = open_file(sample.clip_path(), clock)
+    clip.info = replace(clip.info, camera=sample.camera())
+    # Turned or cut, its truth in pixels no longer holds.
+    source = options.view.of(clip)
+    return source, source is clip
 
 
 def find_intrinsics(options: Options, info: SourceInfo, is_sample: bool) -> Intrinsics:
-    """The camera: from a file, a stated field of view, the sample's own, or assumed."""
+    """The camera of the picture a source delivers: from a file, a stated field of view, the sample's own,
+    the metadata of the photo or video, or assumed; each of the whole picture, then cut like it.
+
+    A camera file for the picture as it was before it was turned is turned like it. Raises CameraFileError
+    when the file is for another aspect.
+    """
+    width, height = info.full_size
     if options.intrinsics is not None:
-        return load_intrinsics(options.intrinsics).scaled_to(info.width, info.height)
-    if options.fov_deg is not None:
-        return Intrinsics.from_fov(options.fov_deg, info.width, info.height)
-    return sample.camera() if is_sample else Intrinsics.assumed(info.width, info.height)
+        camera = load_intrinsics(options.intrinsics)
+        if info.window and (camera.width, camera.height) == (info.width, info.height) != (width, height):
+            return camera
+        camera = _as_turned(camera, info)
+    elif options.fov_deg is not None:
+        camera = Intrinsics.from_fov(options.fov_deg, width, height)
+    elif is_sample:
+        camera = sample.camera()
+    else:
+        camera = info.camera or Intrinsics.assumed(width, height)
+    return camera.cropped(*info.window) if info.window else camera
+
+
+def _as_turned(camera: Intrinsics, info: SourceInfo) -> Intrinsics:
+    """A camera file's camera at the size of the whole picture.
+
+    Of a picture turned on its side, the aspect tells whether the file is for it or for what was stored. One
+    turned upside down looks the same either way: a camera file is for pictures as they are shown.
+    """
+    width, height = info.full_size
+    if info.turns % 2 and camera.fits(height, width) and not camera.fits(width, height):
+        return camera.scaled_to(height, width).rotated(info.turns)
+    return camera.scaled_to(width, height)
+
+
+class Nets(Protocol):
+    """Where networks come from and go back to. say: is told what a download says of itself."""
+
+    def say(self, words: str) -> None: ...
+
+    def load(self, manifest: Manifest, choice: Choice) -> Model: ...
+
+    def free(self, models: Sequence[Model]) -> None: ...
+
+
+class FreshNets:
+    """Loads every network anew, and closes it when it is given back."""
+
+    def say(self, words: str) -> None:
+        """Show a download's progress to whoever started the command."""
+        sys.stderr.write(words)
+        sys.stderr.flush()
+
+    def load(self, manifest: Manifest, choice: Choice) -> Model:
+        """A network, ready to run."""
+        return load_model(manifest, choice)
+
+    def free(self, models: Sequence[Model]) -> None:
+        """Close networks."""
+        for model in models:
+            model.engine.close()
+
+
+def load_model(manifest: Manifest, choice: Choice) -> Model:
+    """Load a network into the back end that was chosen. Raises ModelError or EngineError."""
+    threads = 1 if manifest.role == "lifter" else os.cpu_count() or 1
+    state = tuple((s.input, s.output) for s in manifest.state)
+    half = half_form(manifest)
+    opened = open_reported(manifest.check_file(), choice, threads, manifest.role, state, half)
+    return Model(manifest, opened.engine, opened.fallback)
 
 
 def assemble(
-    options: Options, intrinsics: Intrinsics, clock: Callable[[], int] = time.perf_counter_ns
+    options: Options,
+    intrinsics: Intrinsics,
+    clock: Callable[[], int] = time.perf_counter_ns,
+    nets: Nets | None = None,
+    observe: Observe | None = None,
 ) -> Assembly:
-    """Load the models and put the path together. What was loaded is closed again if a later part fails."""
+    """Load the models and put the path together. What was loaded is given back if a later part fails.
+
+    observe: is told what the tracker saw of every frame, on the thread that perceives.
+    """
+    nets = nets or FreshNets()
     # What can be refused at once is refused before anything is fetched.
     choose(options.engine)
     lifter = catalogue.lifter(options.lifter)
     choose_lag(lifter, options.lag)
-    manifests = (*catalogue.image_models(options.models), lifter)
+    manifests = (*catalogue.image_models(options.models, nets.say), lifter)
     models: list[Model] = []
     try:
         for manifest in manifests:
-            threads = 1 if manifest.role == "lifter" else os.cpu_count() or 1
-            state = tuple((s.input, s.output) for s in manifest.state)
-            opened = open_reported(manifest.check_file(), options.engine, threads, manifest.role, state)
-            models.append(Model(manifest, opened.engine, opened.fallback))
-        perception = _perception(options, intrinsics, models, clock)
+            models.append(nets.load(manifest, options.engine))  # noqa: PERF401 (what is loaded must be freed)
+        tracker: Follower = _tracker(options, models)
+        if observe is not None:
+            tracker = ObservedTracker(tracker, observe)
+        perception = _perception(options, intrinsics, models, tracker, clock, lambda: nets.free(models))
     except BaseException:
-        _close(models)
+        nets.free(models)
         raise
     assembly = Assembly(perception, intrinsics, tuple(models))
     if assembly.fallback:
@@ -123,25 +236,70 @@ def assemble(
     return assembly
 
 
-def _perception(
-    options: Options, intrinsics: Intrinsics, models: list[Model], clock: Callable[[], int]
-) -> PosePerception:
-    detector, estimator, lifter = models
-    return PosePerception(
-        Tracker(
-            Detector(detector.manifest, detector.engine),
-            Estimator(estimator.manifest, estimator.engine),
-            options.people,
-        ),
-        joint_map(estimator.manifest.skeleton),
-        Lifter(lifter.manifest, lifter.engine, options.lag),
-        intrinsics,
-        options.stature_m,
-        clock,
-        lambda: _close(models),
+def assemble_lifting(
+    options: Options,
+    intrinsics: Intrinsics,
+    tracker: Follower,
+    seen_by: tuple[Model, Model],
+    clock: Callable[[], int] = time.perf_counter_ns,
+    nets: Nets | None = None,
+) -> Assembly:
+    """`assemble` behind a tracker that is there already; seen_by: the detector and 2D net it stands for."""
+    nets = nets or FreshNets()
+    manifest = catalogue.lifter(options.lifter)
+    choose_lag(manifest, options.lag)
+    lifter = nets.load(manifest, options.engine)
+    models = [*seen_by, lifter]
+    try:
+        perception = _perception(options, intrinsics, models, tracker, clock, lambda: nets.free([lifter]))
+    except BaseException:
+        nets.free([lifter])
+        raise
+    return Assembly(perception, intrinsics, tuple(models))
+
+
+class ObservedTracker:
+    """A tracker of whose every answer somebody else is told too."""
+
+    def __init__(self, tracker: Follower, observe: Observe) -> None:
+        self._tracker = tracker
+        self._observe = observe
+
+    def update(self, frame: Frame, lap: Callable[[str], None]) -> tuple[Sequence[Tracked], Sequence[int]]:
+        """As the tracker has it."""
+        tracks, gone = self._tracker.update(frame, lap)
+        self._observe(frame, tracks, gone)
+        return tracks, gone
+
+    def hint(self, results: Sequence[Result], intrinsics: Intrinsics) -> None:
+        """Pass it on."""
+        self._tracker.hint(results, intrinsics)
+
+
+def _tracker(options: Options, models: list[Model]) -> Tracker:
+    detector, estimator, _ = models
+    return Tracker(
+        Detector(detector.manifest, detector.engine),
+        Estimator(estimator.manifest, estimator.engine),
+        options.people,
     )
 
 
-def _close(models: list[Model]) -> None:
-    for model in models:
-        model.engine.close()
+def _perception(
+    options: Options,
+    intrinsics: Intrinsics,
+    models: list[Model],
+    tracker: Follower,
+    clock: Callable[[], int],
+    close: Callable[[], None],
+) -> PosePerception:
+    _, estimator, lifter = models
+    return PosePerception(
+        tracker,
+        joint_map(estimator.manifest.skeleton),
+        Lifter(lifter.manifest, lifter.engine, options.lag),
+        intrinsics,
+        Bodies(options.body()),
+        clock,
+        close,
+    )

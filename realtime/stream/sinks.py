@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TextIO
+from typing import Any, NamedTuple, Protocol
 
 from realtime.camera import Intrinsics
-from realtime.errors import RecordError
 from realtime.manifest import Manifest
 from realtime.skeleton import H36M17
-from realtime.types import FloatArray, Person, Result
+from realtime.stream.lines import LineFile, check_writable, line
+from realtime.types import FloatArray, Floor, Person, Result
 
 RECORD_VERSION = 1
 
+__all__ = ["NetInUse", "RecordSink", "Sink", "check_writable", "header_line", "result_line"]
+
 
 class Sink(Protocol):
-    """Takes every result, in order, on one thread. `close` is called once, also after a failure."""
+    """Takes every result, in order, on one thread. `close` is called once, also after a failure.
+
+    A sink may have a `label`, by which it is called where it fails.
+    """
 
     def write(self, result: Result) -> None: ...
 
@@ -65,24 +68,36 @@ def header_line(intrinsics: Intrinsics, models: Sequence[NetInUse], lag_frames: 
         "models": nets,
         "lag_frames": lag_frames,
     }
-    return _line({"header": header})
+    return line({"header": header})
 
 
 def result_line(result: Result) -> str:
     """One result as a line of a record."""
-    return _line(
+    return line(
         {
             "frame": result.frame.index,
             "captured_ns": result.frame.captured_ns,
             "people": [_person(person) for person in result.people],
             "age_ms": {stage: round(ms, 3) for stage, ms in result.age_ms.items()},
             "dropped": result.dropped,
+            "smoothing_lag_ms": round(result.smoothing_lag_ms, 1),
         }
+        | ({} if result.floor is None else {"floor": _floor(result.floor)})
     )
 
 
+def _floor(floor: Floor) -> dict[str, Any]:
+    return {
+        "up": _rounded(floor.up, 5),
+        "camera_height_m": round(floor.camera_height_m, 4),
+        "sigma_m": round(floor.sigma_m, 4),
+    }
+
+
 def _person(person: Person) -> dict[str, Any]:
-    confidence = person.pose.confidence
+    confidence, stature_m = person.pose.confidence, person.pose.stature_m
+    more = {} if confidence is None else {"confidence": _rounded(confidence, 3)}
+    more |= {} if stature_m is None else {"stature_m": round(stature_m, 4)}
     return {
         "id": person.id,
         "box": _rounded(person.box_px, 2),
@@ -91,60 +106,30 @@ def _person(person: Person) -> dict[str, Any]:
         "root_m": _rounded(person.pose.root_m, 5),
         "root_sigma_m": round(person.pose.root_sigma_m, 5),
         "score": round(person.score, 4),
-    } | ({} if confidence is None else {"confidence": _rounded(confidence, 3)})
+    } | more
 
 
 def _rounded(values: FloatArray, digits: int) -> Any:
     return values.astype("float64").round(digits).tolist()
 
 
-def _line(node: dict[str, Any]) -> str:
-    return json.dumps(node, separators=(",", ":"), allow_nan=False) + "\n"
-
-
 class RecordSink:
-    """Writes a JSON-lines record, one flushed line a result, so that a cut leaves whole lines.
+    """Writes a JSON-lines record, one whole line a result, on disk when `write` returns.
 
     The file is created by the first line, so a source that never delivers leaves none behind; that it
     can be created is checked here. Raises RecordError when it cannot be written.
     """
 
+    label = "the record"
+
     def __init__(self, path: Path, header: str) -> None:
         check_writable(path)
-        self._path = path
-        self._header = header
-        self._file: TextIO | None = None
+        self._lines = LineFile(path, header)
 
     def write(self, result: Result) -> None:
         """Append one result."""
-        try:
-            if self._file is None:
-                self._file = self._path.open("w", encoding="utf-8")
-                self._file.write(self._header)
-            self._file.write(result_line(result))
-            self._file.flush()
-        except OSError as error:
-            with contextlib.suppress(OSError):  # closing flushes, and fails again
-                self.close()
-            self._file = None
-            raise RecordError(f"cannot write {self._path}: {error.strerror}") from error
+        self._lines.write(result_line(result))
 
     def close(self) -> None:
         """Close the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-
-def check_writable(path: Path) -> None:
-    """Raise RecordError unless a file can be created or replaced at `path`; changes nothing."""
-    if path.is_dir():
-        raise RecordError(f"cannot write {path}: it is a folder; name a file")
-    existed = path.exists()
-    try:
-        with path.open("ab"):
-            pass
-        if not existed:
-            path.unlink()
-    except OSError as error:
-        raise RecordError(f"cannot write {path}: {error.strerror}; choose another place") from error
+        self._lines.close()

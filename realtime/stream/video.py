@@ -15,7 +15,7 @@ from realtime.camera import Intrinsics
 from realtime.draw import draw_latency, draw_people, draw_view, fit_image
 from realtime.errors import RecordError
 from realtime.scene import absolute_poses_m
-from realtime.stream.sinks import check_writable
+from realtime.stream.lines import check_writable
 from realtime.types import ImageArray, Result
 from realtime.view3d import Follower
 
@@ -61,13 +61,11 @@ class VideoSink:
     file beside it. Raises RecordError when it cannot be written.
     """
 
+    label = "the video"
+
     def __init__(self, path: Path, fps: float, intrinsics: Intrinsics | None = None) -> None:
-        if path.suffix.lower() not in SUFFIXES:
-            raise RecordError(f"cannot write {path}: a video's name must end in {', '.join(SUFFIXES)}")
         self._path = path
-        self._part = path.with_name(f".{path.stem}.part{path.suffix}")
-        check_writable(path)
-        check_writable(self._part)
+        self._part = check_video(path)
         self._fps = fps if 0 < fps <= 1000 else 30.0
         self._intrinsics = intrinsics
         self._follower = Follower()
@@ -124,9 +122,19 @@ class VideoSink:
         return canvas
 
 
+def check_video(path: Path) -> Path:
+    """Where a video grows until it is whole. Raises RecordError unless it can be written; changes nothing."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise RecordError(f"cannot write {path}: a video's name must end in {', '.join(SUFFIXES)}")
+    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    check_writable(path)
+    check_writable(part)
+    return part
+
+
 def _open_writer(path: Path, fps: float, width: int, height: int) -> cv2.VideoWriter:
     for codec in _CODECS:
-        with _quiet():
+        with quiet():
             writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), fps, (width, height))
         if writer.isOpened():
             log.debug("%s is encoded as %s", path, codec)
@@ -137,7 +145,7 @@ def _open_writer(path: Path, fps: float, width: int, height: int) -> cv2.VideoWr
 
 
 def _frames_in(path: Path) -> int:
-    with _quiet():
+    with quiet():
         reader = cv2.VideoCapture(str(path))
     try:
         return int(reader.get(cv2.CAP_PROP_FRAME_COUNT)) if reader.isOpened() else 0
@@ -146,7 +154,7 @@ def _frames_in(path: Path) -> int:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep what the codec libraries print off stderr: they write to the descriptor itself."""
     try:
         kept = os.dup(2)

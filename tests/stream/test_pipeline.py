@@ -4,9 +4,12 @@ import threading
 
 import pytest
 
-from realtime.errors import PipelineError, SourceLostError
-from realtime.stream.pipeline import NEWER_CAME, Pipeline
+from realtime.errors import PipelineError, RecordError, SourceLostError
+from realtime.stream.pipeline import NEWER_CAME, NOT_FINITE, Pipeline
+from realtime.stream.safety import Safety
+from realtime.stream.source import SourceStatus
 from tests.fakes import CollectSink, FakeClock, FakePerception, FakeSource
+from tests.faults.stuck import FaultyPerception, FaultySink, FaultySource, Stuck
 
 TIMEOUT_S = 10.0
 
@@ -93,6 +96,85 @@ def test_a_failing_worker_stops_everything_and_its_cause_reaches_the_caller() ->
     assert sink.closed == 1
 
 
+def test_what_a_camera_shows_goes_on_without_a_failed_sink_and_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bad, good = FaultySink(3, _full_disk), CollectSink()
+    pipeline = Pipeline(FakeSource(10_000_000, live=True), FakePerception(), [bad, good], frames=200)
+    pipeline.start()
+    assert pipeline.wait(TIMEOUT_S)
+    assert pipeline.stop(TIMEOUT_S)
+    assert (bad.closed, good.closed) == (1, 1)
+    assert good.results[-1].frame.index > bad.results[-1].frame.index
+    (lost,) = pipeline.lost_outputs
+    assert "No space left" in str(lost)
+    assert "the rest goes on" in caplog.text
+    assert pipeline.error is None
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_whoever_runs_it_may_decide_whether_it_outlives_its_sinks(live: bool) -> None:
+    bad, good = FaultySink(3, _full_disk), CollectSink()
+    source = FakeSource(10_000_000 if live else 100, live)
+    safety = Safety(outlive_sinks=not live)
+    pipeline = Pipeline(source, FakePerception(), [bad, good], 100, safety=safety)
+    pipeline.start()
+    if live:
+        with pytest.raises(RecordError, match="No space left"):
+            pipeline.wait(TIMEOUT_S)
+    else:
+        assert pipeline.wait(TIMEOUT_S)
+        assert len(good.results) == 100
+    assert pipeline.stop(TIMEOUT_S)
+
+
+def _full_disk() -> None:
+    raise RecordError("cannot write the record: No space left on device")
+
+
+def test_a_person_without_numbers_is_left_out_and_counted() -> None:
+    sink = CollectSink()
+    pipeline = Pipeline(FakeSource(4), FaultyPerception(nan=True), [sink])
+    pipeline.start()
+    assert pipeline.wait(TIMEOUT_S)
+    assert [len(r.people) for r in sink.results] == [0] * 4
+    assert pipeline.faults == {NOT_FINITE: 4}
+    assert pipeline.stop(TIMEOUT_S)
+
+
+def test_a_failure_to_close_does_not_hide_the_first_failure() -> None:
+    def no_end() -> None:
+        raise OSError("closing failed too")
+
+    pipeline = Pipeline(FakeSource(100), FakePerception(), [FaultySink(3, _full_disk, no_end)])
+    pipeline.start()
+    with pytest.raises(RecordError, match="No space left"):
+        pipeline.wait(TIMEOUT_S)
+    assert pipeline.stop(TIMEOUT_S)
+
+
+def test_a_source_that_reconnects_is_not_taken_for_one_that_hangs() -> None:
+    clock, stuck, perception = FakeClock(), Stuck(), FakePerception()
+    source = ReconnectingSource(FakeSource(9, live=True, error=SourceLostError("gone for good")), 4, stuck)
+    safety = Safety(capture_s=1.0, look_s=0.005)
+    pipeline = Pipeline(source, perception, [CollectSink()], clock=clock, safety=safety)
+    pipeline.start()
+    assert stuck.entered.wait(TIMEOUT_S)
+    for _ in range(3):
+        clock.now_ns += int(2e9)
+        assert not pipeline.wait(0.05)
+    stuck.released.set()
+    with pytest.raises(SourceLostError, match="gone for good"):
+        pipeline.wait(TIMEOUT_S)
+    assert pipeline.stop(TIMEOUT_S)
+
+
+class ReconnectingSource(FaultySource):
+    """A source that says that it reconnects."""
+
+    status = SourceStatus(state="reconnecting")
+
+
 def test_a_failing_sink_stops_the_pipeline_and_closes_the_others() -> None:
     bad, good, source = CollectSink(fail_at=3), CollectSink(), FakeSource(1_000_000)
     pipeline = Pipeline(source, FakePerception(), [bad, good])
@@ -158,14 +240,29 @@ def test_stop_ends_a_running_pipeline_and_keeps_finished_results() -> None:
 
 
 def test_stop_does_not_wait_for_a_source_stuck_in_its_driver() -> None:
-    gate = threading.Semaphore(3)
-    source, perception = FakeSource(100, live=True, gate=gate), FakePerception()
+    stuck, perception = Stuck(), FakePerception()
+    source = FaultySource(FakeSource(100, live=True), 4, stuck)
     pipeline = Pipeline(source, perception, [CollectSink()])
     pipeline.start()
-    assert perception.entered.acquire(timeout=TIMEOUT_S)
+    assert stuck.entered.wait(TIMEOUT_S)
     assert not pipeline.stop(timeout_s=0.2)
     assert pipeline.finished
-    gate.release(10)
+    stuck.released.set()
+    assert pipeline.stop(TIMEOUT_S)
+
+
+def test_stop_does_not_wait_for_a_sink_stuck_on_its_disk() -> None:
+    stuck = Stuck()
+    sink, other = FaultySink(2, stuck), CollectSink()
+    pipeline = Pipeline(FakeSource(10_000_000, live=True), FakePerception(), [sink, other])
+    pipeline.start()
+    assert stuck.entered.wait(TIMEOUT_S)
+    assert not pipeline.stop(timeout_s=0.2)
+    assert pipeline.finished
+    assert other.closed == 1
+    stuck.released.set()
+    assert pipeline.stop(TIMEOUT_S)
+    assert sink.closed == 1
 
 
 def test_stop_before_start_frees_everything() -> None:

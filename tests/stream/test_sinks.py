@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import json
-import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from realtime import records
 from realtime.camera import Intrinsics
 from realtime.errors import RecordError
 from realtime.manifest import Manifest
 from realtime.skeleton import H36M17
+from realtime.stream.session import read_session
 from realtime.stream.sinks import NetInUse, RecordSink, check_writable, header_line, result_line
 from realtime.types import Result
 from tests.fakes import frame, person
@@ -100,8 +104,7 @@ def test_unwritable_places_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_is_reported() -> None:
-    sink = RecordSink(Path(os.devnull), header())
-    sink._path = Path("/dev/full")
+    sink = RecordSink(Path("/dev/full"), header())
     with pytest.raises(RecordError, match="No space left"):
         sink.write(Result(frame(0), (), AGES))
 
@@ -111,3 +114,63 @@ def test_not_a_number_never_reaches_a_record(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         sink.write(Result(frame(0), (person(root_m=(0, 0, float("nan"))),), AGES))
     sink.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
+def test_a_disk_that_fills_up_within_a_line_leaves_the_whole_lines(tmp_path: Path) -> None:
+    import resource
+
+    path = tmp_path / "out.jsonl"
+    sink = RecordSink(path, header())
+    result = Result(frame(0), (person(),), AGES)
+    limit = len(header()) + 3 * len(result_line(result)) - 100
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        sink.write(result)
+        sink.write(result)
+        with pytest.raises(RecordError, match="cannot write"):
+            sink.write(result)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    sink.close()
+    record = records.read(path)
+    assert len(record.frames) == 2
+    assert not record.cut
+    assert path.stat().st_size < limit
+
+
+_ENDLESS_WRITER = """
+import itertools, sys
+from pathlib import Path
+from realtime.stream.session import SessionSink
+from realtime.stream.sinks import RecordSink
+from realtime.types import Result
+from tests.fakes import frame, person
+from tests.stream.test_sinks import AGES, header
+record, session = RecordSink(Path(sys.argv[1]), header()), SessionSink(Path(sys.argv[2]))
+session.describe({})
+for n in itertools.count():
+    result = Result(frame(n), tuple(person(identity=k) for k in range(4)), AGES)
+    session.observe(result.frame, (), ())
+    record.write(result)
+    session.write(result)
+    if n == 20:
+        print("under way", flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
+def test_a_killed_writer_leaves_all_its_complete_lines(tmp_path: Path) -> None:
+    paths = [tmp_path / "out.jsonl", tmp_path / "session"]
+    command = [sys.executable, "-c", _ENDLESS_WRITER, *map(str, paths)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"under way\n"
+        process.send_signal(signal.SIGKILL)
+    record, session = records.read(paths[0]), read_session(paths[1])
+    assert len(record.frames) > 20
+    assert [f.index for f in record.frames] == list(range(len(record.frames)))
+    assert [f.index for f in session.seen] == list(range(len(session.seen)))
+    assert abs(len(session.seen) - len(record.frames)) <= 1
+    assert not session.whole

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -57,6 +58,38 @@ def test_a_letterboxed_image_maps_back(size: tuple[int, int]) -> None:
     tensor, unit_map = ImagePreparer(ImageInput("image", 224, 224)).prepare_whole(frame)
     unit = (centroid(tensor[0, :, :, 0]) + 0.5) / 224
     np.testing.assert_allclose(unit_map.to_px(unit.astype(np.float32)), (width * 0.6, height * 0.4), atol=0.7)
+
+
+@given(
+    st.builds(
+        Region, st.floats(-200, 600), st.floats(-200, 500), st.floats(4, 1500), st.floats(-math.pi, math.pi)
+    ),
+    st.sampled_from(["rim", "pad"]),
+)
+def test_a_crop_is_what_a_warp_of_the_whole_frame_gives(region: Region, beyond: Any) -> None:
+    frame = blob_frame(160, 120)
+    frame.image[::7, ::5] = (40, 90, 250)
+    spec = ImageInput("image", 48, 32, scale=1.0, beyond=beyond, pad=114, colour="BGR")
+    unit_map = UnitMap.of_region(region, 48 / 32)
+    border = cv2.BORDER_REPLICATE if beyond == "rim" else cv2.BORDER_CONSTANT
+    whole = cv2.warpAffine(
+        frame.image, unit_map.matrix(48, 32).astype(np.float64), (48, 32),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=border, borderValue=(114,) * 3,
+    )  # fmt: skip
+    crop = ImagePreparer(spec).prepare(frame, unit_map)[0]
+    apart = np.abs(crop - whole)
+    # Positions are rounded to parts of a pixel, which may fall either way at a hard edge.
+    assert (apart > 12).mean() < 0.01
+
+
+def test_a_part_too_large_to_widen_is_cut_all_the_same() -> None:
+    frame = blob_frame(700, 500, 1400, 1000)
+    preparer = ImagePreparer(ImageInput("image", 128, 128))
+    large, small = (UnitMap.of_region(Region(700, 500, size, 0.1)) for size in (990, 800))
+    for unit_map in (large, small):
+        tensor = preparer.prepare(frame, unit_map)
+        unit = (centroid(tensor[0, :, :, 0]) + 0.5) / 128
+        np.testing.assert_allclose(unit_map.to_px(unit.astype(np.float32)), (700, 500), atol=0.5)
 
 
 def test_colour_order_layout_and_scaling() -> None:

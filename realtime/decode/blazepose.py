@@ -9,7 +9,7 @@ import numpy as np
 from realtime.decode.geometry import sigmoid, upright_region, weighted_nms
 from realtime.decode.reading import Around, Outputs, square_around
 from realtime.preprocess import UnitMap
-from realtime.types import Boxes, FloatArray, Keypoints2D, Region
+from realtime.types import Array, Boxes, FloatArray, Keypoints2D, Region
 
 _REGION_SCALE = 2.5
 """Twice the hip-to-rim distance of BlazePose's body circle, and a quarter more for margin."""
@@ -65,13 +65,16 @@ class BlazePoseLandmark:
 
     _SIZE = 256.0
     _JOINTS = 33
+    _READ = 35
     _WINDOW = 7
     _MIN_HEAT = 0.5
 
     def __init__(self) -> None:
         reach = self._WINDOW // 2
-        y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-        self._offsets = np.stack([x.ravel(), y.ravel()], axis=1)
+        y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].reshape(2, -1)
+        self._offsets = np.stack([x, y], axis=1)
+        self._moments = np.stack([np.ones_like(x), x, y], axis=1).astype(np.float32)
+        self._points = np.arange(self._READ)
 
     def around(self, box_px: FloatArray) -> Region:
         """The square round a box."""
@@ -79,12 +82,13 @@ class BlazePoseLandmark:
 
     def keypoints(self, outputs: Outputs, region: Region) -> tuple[Keypoints2D, Region]:
         """The 33 joints in image pixels, and the region for the next frame."""
-        table = outputs["landmarks"].reshape(-1, 5)
+        table = outputs["landmarks"].reshape(-1, 5)[: self._READ]
         unit = self._refine(np.asarray(table[:, :2] / self._SIZE, np.float32), outputs["heatmap"][0])
         unit_map = UnitMap.of_region(region)
         points_px = unit_map.to_px(unit)
-        score = sigmoid(table[:, 3:5].min(axis=1))[: self._JOINTS]
-        depth_px = table[: self._JOINTS, 2] * np.float32(unit_map.scale_px / self._SIZE)
+        joints = table[: self._JOINTS]
+        score = sigmoid(joints[:, 3:5].min(axis=1))
+        depth_px = joints[:, 2] * np.float32(unit_map.scale_px / self._SIZE)
         keypoints = Keypoints2D(
             points_px[: self._JOINTS], score, depth_px, float(outputs["presence"].reshape(()))
         )
@@ -92,17 +96,27 @@ class BlazePoseLandmark:
         return keypoints, upright_region(centre, rim, _REGION_SCALE)
 
     def _refine(self, unit: FloatArray, heatmap: FloatArray) -> FloatArray:
-        """Move each joint to the centroid of the heat round it, where there is enough of it."""
-        height, width, joints = heatmap.shape
+        """Move each point (N, 2) to the centroid of the heat round it, where there is enough of it."""
+        height, width, channels = heatmap.shape
         size = np.array([width, height])
-        cells = (unit * size).astype(np.int64)[:, None, :] + self._offsets
-        inside = ((cells >= 0) & (cells < size)).all(axis=2)
-        inside &= ((cells[:, self._WINDOW**2 // 2] >= 0) & (cells[:, self._WINDOW**2 // 2] < size)).all(
-            axis=1, keepdims=True
-        )
-        safe = np.clip(cells, 0, size - 1)
-        heat = sigmoid(heatmap[safe[..., 1], safe[..., 0], np.arange(joints)[:, None]]) * inside
-        total = heat.sum(axis=1, keepdims=True)
-        centroid = (heat[..., None] * cells).sum(axis=1) / np.maximum(total, 1e-9) / size
+        cells = (unit * size).astype(np.int64)
+        strides = np.array([channels, width * channels])
+        places = (cells @ strides + self._points)[:, None] + self._offsets @ strides
+        within = self._within(cells, size)
+        if within is None:
+            heat = sigmoid(heatmap.reshape(-1).take(places))
+        else:
+            heat = sigmoid(heatmap.reshape(-1).take(np.where(within, places, 0))) * within
+        moments = heat @ self._moments
+        centroid = cells + moments[:, 1:] / np.maximum(moments[:, :1], 1e-9)
         sure = heat.max(axis=1, keepdims=True) >= self._MIN_HEAT
-        return np.where(sure, centroid, unit).astype(np.float32)
+        return np.where(sure, centroid / size, unit).astype(np.float32)
+
+    def _within(self, cells: Array, size: Array) -> Array | None:
+        """(N, window) the cells round each of (N, 2) in the map, none for one outside; None if all are."""
+        reach = self._WINDOW // 2
+        if cells.min() >= reach and (size - cells).min() > reach:
+            return None
+        near = cells[:, None, :] + self._offsets
+        within = ((near >= 0) & (near < size)).all(axis=2)
+        return np.asarray(within & ((cells >= 0) & (cells < size)).all(axis=1, keepdims=True))

@@ -11,7 +11,8 @@ from realtime.types import Array, FloatArray, Region
 
 def sigmoid(x: Array) -> Array:
     """The logistic function, without overflow."""
-    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * np.asarray(x, np.float32))), np.float32)
+    half = np.float32(0.5)
+    return np.asarray(half + half * np.tanh(half * np.asarray(x, np.float32)), np.float32)
 
 
 def iou(box: FloatArray, boxes: FloatArray) -> FloatArray:
@@ -23,16 +24,20 @@ def iou(box: FloatArray, boxes: FloatArray) -> FloatArray:
     return np.asarray(overlap / np.maximum(area - overlap, 1e-12), np.float32)
 
 
+_MOST_BOXES = 100
+
+
 def weighted_nms(values: FloatArray, score: FloatArray, min_iou: float) -> tuple[FloatArray, FloatArray]:
     """Non-maximum suppression that averages what it suppresses, weighted by score.
 
     values: (N, 4 + K), a box then anything else in the same coordinates; score: (N,). Gives (M, 4 + K)
-    and (M,), best first. Source: Bazarevsky et al., BlazeFace (2019), section 5.
+    and (M,), best first, 100 at most. Source: Bazarevsky et al., BlazeFace (2019), section 5.
     """
     order = np.argsort(-score, kind="stable")
     values, score = values[order], score[order]
-    kept_values, kept_scores = [], []
-    while len(score):
+    kept_values: list[Array] = []
+    kept_scores: list[float] = []
+    while len(score) and len(kept_scores) < _MOST_BOXES:
         same = iou(values[0, :4], values[:, :4]) >= min_iou
         same[0] = True
         weight = score[same, None]

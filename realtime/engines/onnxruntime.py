@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import onnxruntime as ort
@@ -23,18 +24,25 @@ _DTYPES = {
 
 
 class OnnxRuntimeEngine:
-    """An ONNX file in ONNX Runtime, FP32, CPU. Raises EngineError when the file does not load."""
+    """An ONNX file in ONNX Runtime, FP32, CPU. Raises EngineError when the file does not load.
+
+    threads: 0 leaves it to the library. settings: session configuration entries beyond the usual ones.
+    """
 
     backend = "onnxruntime"
     precision = "fp32"
 
-    def __init__(self, model: Path, threads: int = 0) -> None:
+    def __init__(
+        self, model: Path, threads: int = 0, settings: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         check_onnx_file(model)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 4
         # Spinning threads would take the second core from capture and drawing.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        for key, value in settings.items():
+            options.add_session_config_entry(key, value)
         try:
             self._session: ort.InferenceSession | None = ort.InferenceSession(
                 str(model), options, providers=["CPUExecutionProvider"]

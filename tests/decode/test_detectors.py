@@ -21,7 +21,7 @@ from realtime.errors import ManifestError
 from realtime.manifest import Manifest
 from realtime.models import catalogue
 from realtime.preprocess import UnitMap
-from realtime.stream.track import Detector
+from realtime.stream.networks import Detector
 from realtime.types import Array, Boxes, Frame
 from tests import own_models
 from tests.own_models import Seen, write_net

@@ -21,7 +21,7 @@ from realtime.errors import ManifestError
 from realtime.manifest import Manifest, load_manifest
 from realtime.models import catalogue
 from realtime.preprocess import UnitMap
-from realtime.stream.track import Estimator
+from realtime.stream.networks import Estimator
 from realtime.types import Array, FloatArray, Frame, Keypoints2D, Region
 from tests import own_models
 from tests.own_models import write_net

@@ -1,0 +1,1 @@
+"""Measuring: networks, the whole pipeline, a step against a window, and what changed between two runs."""

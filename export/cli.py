@@ -40,8 +40,9 @@ for command in (build, manifest_command, onnx, verify):
     cli.add_command(command)
 
 
-@cli.command("list", epilog="Example:\n\n  realtime-export list")
-def list_models() -> None:
+@cli.command("list", epilog="Examples:\n\n  realtime-export list\n\n  realtime-export list --sources")
+@click.option("--sources", is_flag=True, help="Show addresses and hashes too.")
+def list_models(sources: bool) -> None:
     """Show the models known: what for, their licence, their size, and what of them is here."""
     from export.models import fetched
 
@@ -52,6 +53,8 @@ def list_models() -> None:
         state = ("cached" + held) if parts else "not fetched"
         told = f"{models.name:<20} {models.licences:<12} {models.source:<24} {state:<12}"
         click.echo(f"{told} {models.purpose}")
+        for detail in models.details if sources else ():
+            click.echo(f"    {detail}")
     for name in lifter_names():
         manifest = lifter(name)
         size = f"{manifest.path.stat().st_size / _MEGABYTE:.1f} MB" if manifest.path.is_file() else "missing"
@@ -61,9 +64,9 @@ def list_models() -> None:
 
 def _held(hashes: list[str], plans: tuple[Path, ...]) -> str:
     """What is kept of models besides their ONNX files, in words."""
-    from export.variants import cached_forms
+    from export.variants import cached_hashes
 
-    halves = [cached_forms(sha256) for sha256 in hashes]
+    halves = [cached_hashes(sha256) for sha256 in hashes]
     keys = [*hashes, *itertools.chain.from_iterable(halves)]
     count = sum(f"-{key[:12]}-" in plan.name for plan in plans for key in keys)
     said = [", fp16"] if hashes and all(halves) else []

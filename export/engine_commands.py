@@ -13,7 +13,7 @@ from export import zoo
 from realtime.engines.build import BuildOptions
 from realtime.engines.library import Kind, installed, why_not
 from realtime.engines.open import available
-from realtime.errors import ModelError, UsageError
+from realtime.errors import EngineError, ModelError, UsageError
 from realtime.manifest import Manifest
 from realtime.models.catalogue import BLAZEPOSE
 
@@ -47,7 +47,7 @@ def prepare() -> None:
 
 
 def _ready(manifest: Manifest) -> str:
-    """Make what the best back end needs of a model, and say what that is."""
+    """Make what the best back end needs of a model, and say what that is. On a GPU FP16 comes first."""
     backend = available(manifest.role)[0]
     if backend == "openvino" or backend == "onnxruntime":
         manifest.check_file()
@@ -55,8 +55,13 @@ def _ready(manifest: Manifest) -> str:
         return f"{backend}: ready, it runs the ONNX file itself" + (f" ({lost})" if lost else "")
     from export.to_engine import build_engine
 
-    built = build_engine(manifest, backend)
-    return f"{backend}: {built.precision} engine {built.path}"
+    why = ""
+    try:
+        built = build_engine(manifest, backend, "fp16")
+    except (ModelError, EngineError) as error:
+        why = f" (not in fp16: {error})"
+        built = build_engine(manifest, backend)
+    return f"{backend}: {built.precision} engine {built.path}{why}"
 
 
 def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -197,7 +202,8 @@ def verify(model: str, checkpoint: Path | None) -> None:
 
 @click.command(
     epilog="Examples:\n\n  realtime-export onnx unified\n\n"
-    "  realtime-export onnx unified --checkpoint runs/unified/checkpoint.npz -o out"
+    "  realtime-export onnx unified --checkpoint runs/unified/checkpoint.npz -o out\n\n"
+    "  realtime-export onnx blazepose --preprocessing --frame-size 640x480 -o out"
 )
 @click.argument("name")
 @click.option(
@@ -206,15 +212,32 @@ def verify(model: str, checkpoint: Path | None) -> None:
     metavar="FILE",
     help="Weights of a training run (checkpoint.npz).",
 )
+@click.option(
+    "--preprocessing",
+    is_flag=True,
+    help="Put crop, resize and normalisation into the image nets, which then take whole frames.",
+)
+@click.option(
+    "--frame-size",
+    metavar="WxH",
+    help="The only frames that nets with --preprocessing take; TensorRT needs it.",
+)
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), default=Path(), metavar="DIR")
-def onnx(name: str, checkpoint: Path | None, out: Path) -> None:
+def onnx(name: str, checkpoint: Path | None, preprocessing: bool, frame_size: str | None, out: Path) -> None:
     """Write a model as a checked, slimmed ONNX file with its manifest. NAME: a lifter, or any model here.
 
     The batch is free. With --checkpoint the file is made anew of torch weights; without, it is a slimmed
-    copy of the ONNX file that is here.
+    copy of the ONNX file that is here. With --preprocessing an estimator's detector is written beside it.
     """
     from export.models import resolve
 
+    if frame_size and not preprocessing:
+        raise UsageError("--frame-size is of nets with --preprocessing: give that too")
+    if preprocessing and checkpoint is not None:
+        raise UsageError("--preprocessing is for image nets, --checkpoint for lifters: give one of them")
+    if preprocessing:
+        _frame_nets(name, _frame_size(frame_size), out)
+        return
     if checkpoint is not None:
         from export.to_onnx import Provenance, export_step
         from export.verify import load_checkpoint
@@ -230,3 +253,23 @@ def onnx(name: str, checkpoint: Path | None, out: Path) -> None:
     for manifest in resolve(name):
         made = slimmed_copy(manifest, out)
         click.echo(f"{made.path}: slimmed copy of {manifest.path}, whose torch weights are not here")
+
+
+def _frame_nets(name: str, frame_size: tuple[int, int] | None, out: Path) -> None:
+    """Write image nets that take whole frames, and say how to run them."""
+    from export.models import resolve
+    from export.variants import with_preprocessing
+
+    for made in with_preprocessing(resolve(name), out, frame_size):
+        run = f"; realtime-demo --models {made.path.with_suffix('.json')}" if made.role == "estimator" else ""
+        click.echo(f"{made.path}: takes frames as they are{run}")
+
+
+def _frame_size(text: str | None) -> tuple[int, int] | None:
+    """Width and height of `WxH`."""
+    if text is None:
+        return None
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise UsageError(f"--frame-size {text}: give width and height, such as 640x480")
+    return int(width), int(height)

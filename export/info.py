@@ -11,6 +11,7 @@ import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from export.onnx_info import weights_in
+from realtime.engines.contexts import KERNELS_SUFFIX
 from realtime.engines.cuda import open_cuda
 from realtime.engines.library import Kind, installed, load_library, why_not
 from realtime.engines.store import PORTABLE, SUFFIX, PlanKey, read_header
@@ -30,7 +31,7 @@ def describe(path: Path) -> list[Row]:
         manifest = load_manifest(path)
         network = list(_network(manifest.path)) if manifest.path.is_file() else [("file", "missing")]
         return [*network, *_manifest(manifest)]
-    if path.suffix == SUFFIX:
+    if path.suffix in (SUFFIX, KERNELS_SUFFIX):
         return list(_engine(path))
     beside = path.with_suffix(".json")
     return [*_network(path), *(_manifest(load_manifest(beside)) if beside.is_file() else ())]
@@ -40,7 +41,10 @@ def _engine(path: Path) -> Iterator[Row]:
     header = read_header(path)
     key = header.key
     yield "file", f"{path} ({path.stat().st_size:,} bytes)"
-    yield "engine", f"{key.kind} {key.library}, {key.precision}, {header.plan_bytes:,} bytes"
+    yield (
+        "kernels" if path.suffix == KERNELS_SUFFIX else "engine",
+        f"{key.kind} {key.library}, {key.precision}, {header.plan_bytes:,} bytes",
+    )
     yield "for", "any GPU that the library knows" if key.device == PORTABLE else key.device
     yield "model", f"SHA-256 {key.model_sha256}"
     yield "shapes", key.shapes

@@ -5,22 +5,23 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 from onnx import helper
 
-from export.parity import BOUNDS, Parity, compare
+from export.parity import Parity, compare
 from export.precision import convertible, to_float16
 from export.probes import Answer, Probe
 from export.whole import exact_nodes
+from realtime.engines.forms import BOUNDS
 from realtime.errors import ModelError
 from realtime.types import Array
 
-_SHARE = 0.8
+_SHARE = 0.6
 """The share of the bound that a model may use up on the sample, as ONNX Runtime computes it; others will
 show other things. Where every FP16 tensor is rounded, which is worse than what back ends do, all of it."""
 _SEARCH_S = 40.0
@@ -90,14 +91,17 @@ def stored(model: Any) -> Any:
     return changed
 
 
-def find_mixed(model: Any, probe: Probe, tick: Callable[[], object] = lambda: None) -> Mixed:
+def find_mixed(
+    model: Any, probe: Probe, tick: Callable[[], object] = lambda: None, guess: Collection[str] = ()
+) -> Mixed:
     """The FP16 form of an FP32 `onnx.ModelProto` that answers a probe as it does, with few weights in FP32.
 
     What computes with whole numbers stays FP32 (`export.whole`), and the rest is FP16, if that is near
-    enough. Otherwise its parts are ranked by the error that each makes alone for what it weighs; as many of
-    the worst as need be stay FP32, and those of them with weights that turn out not to matter go back. A
-    part is a node, or several in a row where a large net would take minutes. tick: called after each
-    measurement. Raises ModelError when FP16 cannot do.
+    enough. Otherwise the nodes of the guess stay FP32 too, if that is. Otherwise the model's parts are
+    ranked by the error that each makes alone for what it weighs; as many of the worst as need be stay FP32,
+    and those of them with weights that turn out not to matter go back. A part is a node, or several in a row
+    where a large net would take minutes. tick: called after each measurement. Raises ModelError when FP16
+    cannot do.
     """
     nodes = convertible(model)
     if not nodes:
@@ -108,6 +112,9 @@ def find_mixed(model: Any, probe: Probe, tick: Callable[[], object] = lambda: No
     if trial.passes(()):
         return trial.result((), len(nodes))
     nodes = [name for name in nodes if name not in exact]
+    guessed = _Part(tuple(name for name in nodes if name in set(guess)), 0)
+    if guessed.nodes and trial.passes([guessed]):
+        return trial.result([guessed], len(nodes) + len(exact))
     seconds = (time.perf_counter_ns() - began_ns) / 1e9
     parts = _split(model, nodes, max(_FEWEST_PARTS, int(_SEARCH_S / seconds)))
     return trial.result(_prune(trial, _fewest(trial, parts)), len(nodes) + len(exact))
@@ -123,30 +130,35 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """Measures FP16 forms of one model. exact: nodes that stay FP32 in all of them."""
+    """Measures FP16 forms of one model, each once. exact: nodes that stay FP32 in all of them."""
 
     model: Any
     probe: Probe
     reference: Answer
     exact: tuple[str, ...]
     tick: Callable[[], object]
+    measured: dict[tuple[frozenset[str], bool], Parity] = field(default_factory=dict)
 
     def result(self, kept: Sequence[_Part], nodes: int) -> Mixed:
         names = self._names(kept)
         return Mixed(to_float16(self.model, names), names, nodes, self.plain(kept), self.rounded(kept))
 
     def plain(self, kept: Sequence[_Part]) -> Parity:
-        return self._compare(self._half(kept))
+        return self._measure(kept, rounded=False)
 
     def rounded(self, kept: Sequence[_Part]) -> Parity:
-        return self._compare(stored(self._half(kept)))
+        return self._measure(kept, rounded=True)
 
     def passes(self, kept: Sequence[_Part]) -> bool:
         rounded = self.rounded(kept)
         return rounded.holds and self.plain(kept).worst <= _SHARE * BOUNDS[rounded.unit]
 
-    def _half(self, kept: Sequence[_Part]) -> Any:
-        return to_float16(self.model, self._names(kept))
+    def _measure(self, kept: Sequence[_Part], rounded: bool) -> Parity:
+        key = frozenset(self._names(kept)), rounded
+        if key not in self.measured:
+            half = to_float16(self.model, key[0])
+            self.measured[key] = self._compare(stored(half) if rounded else half)
+        return self.measured[key]
 
     def _names(self, kept: Sequence[_Part]) -> tuple[str, ...]:
         return (*self.exact, *(name for part in kept for name in part.nodes))

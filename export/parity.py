@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.probes import Answer, Unit
+from export.probes import Answer
+from realtime.engines.forms import BOUNDS, Unit
 from realtime.types import Array, FloatArray
 
-BOUNDS: Mapping[Unit, float] = {"px": 0.5, "mm": 1.0}
-"""The most that a decoded point may move, wherever and however precisely a model runs."""
 _JUMPS = 0.98
 """The share of points within the bound where a decoder jumps: it takes a highest cell or a threshold, and
 where two are nearly equal the least difference decides."""

@@ -32,14 +32,17 @@ _OPSET = 16
 _DTYPES = {"float32": TensorProto.FLOAT, "int32": TensorProto.INT32, "uint8": TensorProto.UINT8}
 
 
-def attach_preprocessing(model_path: Path, manifest: Manifest) -> tuple[bytes, Manifest]:
+def attach_preprocessing(
+    model_path: Path, manifest: Manifest, frame_size: tuple[int, int] | None = None
+) -> tuple[bytes, Manifest]:
     """A network with its preprocessing in front, and the manifest that goes with it.
 
-    The new network takes `frame` (H, W, 3) uint8 BGR of any size and `transform` (2, 3) float32, from the
-    centres of its input's pixels to the frame's pixels (`UnitMap.matrix`). Outside the frame it sees what
-    the manifest says. The batch is one. The returned manifest names `<stem>-frame.onnx`, to be written
-    beside it. Raises UsageError where the model takes no image or has its preprocessing already, and
-    ModelError where it cannot be read or brought to an operator set with GridSample.
+    The new network takes `frame` (H, W, 3) uint8 BGR and `transform` (2, 3) float32, from the centres of its
+    input's pixels to the frame's pixels (`UnitMap.matrix`). Outside the frame it sees what the manifest says.
+    The batch is one. frame_size: width and height of the only frames it takes; any without. The returned
+    manifest names `<stem>-frame.onnx`, to be written beside it. Raises UsageError where the model takes no
+    image or has its preprocessing already, and ModelError where it cannot be read or brought to an operator
+    set with GridSample.
     """
     if manifest.image is None:
         raise UsageError(f"{manifest.name} takes no image: there is no preprocessing to attach")
@@ -53,10 +56,15 @@ def attach_preprocessing(model_path: Path, manifest: Manifest) -> tuple[bytes, M
     builder = _Builder(manifest.image, _beyond(manifest))
     builder.build()
     _put_in_front(model, builder, manifest.image.tensor, model_path)
+    width, height = frame_size or (-1, -1)
+    if frame_size:
+        sizes = next(v for v in model.graph.input if v.name == FRAME).type.tensor_type.shape.dim
+        sizes[0].dim_value, sizes[1].dim_value = height, width
     content: bytes = model.SerializeToString(deterministic=True)
-    inputs = {FRAME: TensorInfo((-1, -1, 3), "uint8"), TRANSFORM: TensorInfo((2, 3))}
+    inputs = {FRAME: TensorInfo((height, width, 3), "uint8"), TRANSFORM: TensorInfo((2, 3))}
     attached = replace(
         manifest,
+        name=f"{manifest.name}-frame",
         file=f"{Path(manifest.file).stem}-frame.onnx",
         sha256=hashlib.sha256(content).hexdigest(),
         origin=f"{manifest.origin}; preprocessing put in front of {manifest.file} ({manifest.sha256})",

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
 
 from realtime import sample
 from realtime.decode import detector_decoder, estimator_decoder, follow_box
+from realtime.engines.forms import Unit
 from realtime.errors import ModelError
 from realtime.lift import DEPTH, LAG, POSE, RAYS, ROOT_DEPTH, SCORE
 from realtime.manifest import ImageInput, Manifest
 from realtime.preprocess import UnitMap, feeder
 from realtime.types import Array, FloatArray, Frame, Region
 
-Unit = Literal["px", "mm"]
 _MM = np.float32(1e3)
 _TURNS_DEG = (0, 15, -15)
 _MIN_PRESENCE = 0.5

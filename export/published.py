@@ -42,6 +42,13 @@ class ModelSet:
         """Where it comes from, and how much that is, in words."""
         return f"{self.wheel.size / 1e6:.1f} MB to download"
 
+    @property
+    def details(self) -> tuple[str, ...]:
+        """What exactly is fetched, a line each."""
+        wheel = f"{self.wheel.file} through pip's package index, SHA-256 {self.wheel.sha256}"
+        parts = (f"{n.member.path}, SHA-256 {n.member.sha256}" for n in self.networks)
+        return (wheel, *parts)
+
 
 @dataclass(frozen=True, slots=True)
 class PublishedModel:
@@ -60,8 +67,16 @@ class PublishedModel:
     @property
     def source(self) -> str:
         """Where it comes from, in words."""
-        known = "" if self.archive.sha256 else "; hash unknown: give --sha256 or it is recorded on first use"
-        return f"from {urlsplit(self.archive.address).hostname}{known}"
+        return f"from {urlsplit(self.archive.address).hostname}"
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """What exactly is fetched, a line each."""
+        if self.archive.sha256:
+            known = f"SHA-256 {self.archive.sha256}, {self.hash_source}"
+        else:
+            known = "hash unknown: give --sha256 or it is recorded on first use"
+        return (self.archive.address, f"{self.archive.member}, {known}")
 
 
 _MEDIAPIPE = Wheel(

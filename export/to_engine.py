@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from export.variants import Precision, variant
+from export.variants import variant
 from realtime.cache import ENVIRONMENT_VARIABLE
 from realtime.engines.build import DEFAULT_OPTIONS, BuildOptions, ShapeRange, Shapes, build_with, plan_key
 from realtime.engines.cuda import open_cuda
+from realtime.engines.forms import Precision
 from realtime.engines.library import Kind, installed, load_library, why_not
 from realtime.engines.store import EngineStore
 from realtime.errors import EngineError, EngineUnavailableError, UsageError

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from export.mixed import find_mixed
+from export.preprocess_graph import attach_preprocessing
 from export.probes import probe_for
 from export.slim import slim
-from realtime.cache import ENVIRONMENT_VARIABLE, cache_dir
+from realtime.cache import ENVIRONMENT_VARIABLE
+from realtime.engines.forms import CONVERTER, Precision, cached_form, form_path, forms_dir, measured_name
 from realtime.engines.onnx_file import check_onnx_file
 from realtime.engines.store import replacing
 from realtime.errors import ManifestError, ModelError
 from realtime.manifest import Manifest, load_manifest
 
-Precision = Literal["fp32", "fp16"]
-CONVERTER = 1
-"""Raised when another file is made of the same model: cached ones are then made anew."""
-_IMAGES, _FRAMES = 16, 100
+IMAGES, FRAMES = 16, 100
 
 
 def load_network(path: Path) -> Any:
@@ -39,15 +40,10 @@ def load_network(path: Path) -> Any:
     return model
 
 
-def variant_path(manifest: Manifest, precision: Precision) -> Path:
-    """Where the manifest of a model's form in another precision lies, or would."""
-    return cache_dir() / "variants" / f"{manifest.name}-{manifest.sha256[:16]}-{precision}-{CONVERTER}.json"
-
-
-def cached_forms(sha256: str) -> tuple[str, ...]:
+def cached_hashes(sha256: str) -> tuple[str, ...]:
     """The SHA-256 of the forms in other precisions that are kept of an ONNX file, going by their names."""
     found = []
-    for path in sorted((cache_dir() / "variants").glob(f"*-{sha256[:16]}-*-{CONVERTER}.json")):
+    for path in sorted(forms_dir().glob(f"*-{sha256[:16]}-*-{CONVERTER}.json")):
         try:
             found.append(load_manifest(path).sha256)
         except ManifestError:
@@ -64,19 +60,16 @@ def slimmed_copy(manifest: Manifest, folder: Path) -> Manifest:
         raise ModelError(f"{manifest.path} is the original: name another folder with --out")
     model = slim(load_network(manifest.check_file()))
     onnx.checker.check_model(model)
-    return _store(manifest, folder / manifest.file, model)
+    return _store(manifest, folder / manifest.file, _content(model))
 
 
-def cached_variant(manifest: Manifest, precision: Precision) -> Manifest | None:
-    """A model in another precision, if it was made before and is whole."""
-    if precision == "fp32":
-        return manifest
-    try:
-        found = load_manifest(variant_path(manifest, precision))
-        found.check_file()
-    except (ManifestError, ModelError):
-        return None
-    return found
+def known_parts(name: str) -> tuple[str, ...]:
+    """The nodes that a search found to need FP32 in a model of this name; () where none was made or needed.
+
+    They spare the next search, minutes for some, if they still do: whoever uses them measures again.
+    """
+    found = json.loads(resources.files("export").joinpath("half_forms.json").read_text(encoding="utf-8"))
+    return tuple(found.get(name, ()))
 
 
 def variant(manifest: Manifest, precision: Precision, tick: Callable[[], object] = lambda: None) -> Manifest:
@@ -84,26 +77,55 @@ def variant(manifest: Manifest, precision: Precision, tick: Callable[[], object]
 
     Raises ModelError when it cannot be made or stored.
     """
-    if (found := cached_variant(manifest, precision)) is not None:
+    if (found := cached_form(manifest, precision)) is not None:
         return found
-    frames = _FRAMES if manifest.role == "lifter" else _IMAGES
-    mixed = find_mixed(load_network(manifest.check_file()), probe_for(manifest, frames), tick)
+    frames = FRAMES if manifest.role == "lifter" else IMAGES
+    network = load_network(manifest.check_file())
+    mixed = find_mixed(network, probe_for(manifest, frames), tick, known_parts(manifest.name))
     unit = mixed.parity.unit
     measured = {
         f"fp16_max_{unit}": mixed.parity.worst,
         f"fp16_mean_{unit}": mixed.parity.decoded.mean,
-        f"fp16_rounded_max_{unit}": mixed.rounded.worst,
+        measured_name(unit): mixed.rounded.worst,
         "fp32_nodes": float(len(mixed.kept)),
     }
     assert all(math.isfinite(value) for value in measured.values())
     origin = f"{manifest.origin}; made {precision} of the file with SHA-256 {manifest.sha256}"
     described = replace(manifest, origin=origin, metrics={**manifest.metrics, **measured})
-    return _store(described, variant_path(manifest, precision).with_suffix(".onnx"), mixed.model)
+    return _store(described, form_path(manifest, precision).with_suffix(".onnx"), _content(mixed.model))
 
 
-def _store(manifest: Manifest, path: Path, model: Any) -> Manifest:
-    """Write a model to an ONNX file, and its manifest beside it."""
-    content = model.SerializeToString(deterministic=True)
+def with_preprocessing(
+    manifests: Sequence[Manifest], folder: Path, frame_size: tuple[int, int] | None = None
+) -> list[Manifest]:
+    """Image nets with crop, resize and normalisation inside, and their manifests, in a folder.
+
+    An estimator names the detector among them as its own; one whose detector is a manifest beside it brings
+    that along. frame_size: width and height of the only frames they take, which TensorRT needs to know; any
+    without. Raises UsageError for a net that takes no image, ModelError when one cannot be made or written.
+    """
+    nets = {manifest.path: manifest for manifest in manifests}
+    for manifest in manifests:
+        if manifest.detector.endswith(".json"):
+            beside = load_manifest(manifest.directory / manifest.detector)
+            nets.setdefault(beside.path, beside)
+    made: list[Manifest] = []
+    for manifest in sorted(nets.values(), key=lambda m: m.role):
+        content, attached = attach_preprocessing(manifest.check_file(), manifest, frame_size)
+        detector = next((Path(m.file).with_suffix(".json").name for m in made if m.role == "detector"), "")
+        if manifest.role == "estimator" and detector:
+            attached = replace(attached, detector=detector)
+        made.append(_store(attached, folder / attached.file, content))
+    return made
+
+
+def _content(model: Any) -> bytes:
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
+def _store(manifest: Manifest, path: Path, content: bytes) -> Manifest:
+    """Write an ONNX file, and its manifest beside it."""
     sha256 = hashlib.sha256(content).hexdigest()
     made = replace(manifest, file=path.name, sha256=sha256, directory=path.parent)
     try:

@@ -14,7 +14,8 @@ import numpy as np
 
 from export.parity import Parity, compare
 from export.probes import Answer, Probe, probe_for
-from export.variants import cached_variant, load_network
+from export.variants import load_network
+from realtime.engines.forms import cached_form
 from realtime.engines.library import Kind, installed, why_not
 from realtime.engines.open import Choice, open_engine
 from realtime.errors import ModelError, UsageError
@@ -96,7 +97,7 @@ def verify(manifest: Manifest, checkpoint: Path | None = None) -> Iterator[Findi
         yield Finding("torch", compare(probe.ask(_torch_of(manifest, checkpoint)), reference))
     elif manifest.role == "lifter":
         yield Finding("torch", None, "name its torch weights with --checkpoint checkpoint.npz")
-    forms = {"fp32": manifest, "fp16": cached_variant(manifest, "fp16")}
+    forms = {"fp32": manifest, "fp16": cached_form(manifest, "fp16")}
     for precision, form in forms.items():
         if form is None:
             continue

@@ -47,7 +47,7 @@ class Fetched:
 
 
 def known() -> tuple[ModelSet | PublishedModel, ...]:
-    """All that can be fetched: each has `name`, `purpose`, `licences` and `source`."""
+    """All that can be fetched: each has `name`, `purpose`, `licences`, `source` and `details`."""
     return (*SETS.values(), *PUBLISHED.values())
 
 

@@ -32,7 +32,7 @@ def fetches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The sets fetched so far; fetching writes one into an empty cache of this test."""
     done: list[str] = []
 
-    def fetch(name: str) -> None:
+    def fetch(name: str, say: object) -> None:
         done.append(name)
         folder = tmp_path / "models" / name
         shutil.rmtree(folder, ignore_errors=True)

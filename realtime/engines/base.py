@@ -34,6 +34,41 @@ class TensorSpec:
         return f"{self.dtype} ({', '.join('any' if n is None else str(n) for n in self.shape)})"
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceTime:
+    """What runs cost by the device's own clock. upload: host to device; download: the way back.
+
+    runs: how many. Sums and differences are those of every part, so that a stretch of runs is the
+    difference of two sums.
+    """
+
+    upload_ms: float = 0.0
+    compute_ms: float = 0.0
+    download_ms: float = 0.0
+    runs: int = 0
+
+    @property
+    def total_ms(self) -> float:
+        """All three parts."""
+        return self.upload_ms + self.compute_ms + self.download_ms
+
+    def __add__(self, other: DeviceTime) -> DeviceTime:
+        return DeviceTime(
+            self.upload_ms + other.upload_ms,
+            self.compute_ms + other.compute_ms,
+            self.download_ms + other.download_ms,
+            self.runs + other.runs,
+        )
+
+    def __sub__(self, earlier: DeviceTime) -> DeviceTime:
+        return DeviceTime(
+            self.upload_ms - earlier.upload_ms,
+            self.compute_ms - earlier.compute_ms,
+            self.download_ms - earlier.download_ms,
+            self.runs - earlier.runs,
+        )
+
+
 class Engine(Protocol):
     """A loaded network. It belongs to one thread.
 
@@ -76,6 +111,29 @@ class StatefulEngine(Engine, Protocol):
     def infer_stateful(self, feeds: Mapping[str, Array], people: Sequence[int]) -> Mapping[str, Array]: ...
 
     def forget(self, person: int) -> None: ...
+
+
+@runtime_checkable
+class TimedEngine(Engine, Protocol):
+    """An engine on a device with a clock of its own.
+
+    last_run: what the last run cost; None before the first. spent: what all runs cost since it was opened.
+    Both are replaced whole, so that any thread may read them.
+    """
+
+    @property
+    def last_run(self) -> DeviceTime | None: ...
+
+    @property
+    def spent(self) -> DeviceTime: ...
+
+
+def device_time(engine: Engine) -> DeviceTime | None:
+    """What an engine's runs cost so far by its device's clock; None where it has none.
+
+    The cost of a stretch of work, a frame say, is the difference of this after and before it.
+    """
+    return engine.spent if isinstance(engine, TimedEngine) else None
 
 
 def check_feeds(inputs: Mapping[str, TensorSpec], feeds: Mapping[str, Array]) -> None:

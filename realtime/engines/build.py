@@ -154,8 +154,14 @@ def _configure(library: Library, config: Any, options: BuildOptions) -> None:
     if not options.tf32:
         config.clear_flag(trt.BuilderFlag.TF32)
     if options.hardware_compatibility != "none" and not library.portable:
-        level = options.hardware_compatibility.upper().replace("-", "_").replace("+", "_PLUS")
-        config.hardware_compatibility_level = getattr(trt.HardwareCompatibilityLevel, level)
+        name = options.hardware_compatibility.upper().replace("-", "_").replace("+", "_PLUS")
+        level = getattr(trt.HardwareCompatibilityLevel, name, None)
+        if level is None:
+            raise EngineError(
+                f"{library.kind} {library.version} has no level {options.hardware_compatibility} of hardware "
+                "compatibility: use ampere+, or a newer release"
+            )
+        config.hardware_compatibility_level = level
     # TensorRT-RTX measures no kernels, and its timing cache is deprecated.
     if options.timing_cache is not None and not library.portable:
         known = options.timing_cache.read_bytes() if options.timing_cache.is_file() else b""

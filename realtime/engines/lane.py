@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,15 +19,6 @@ log = logging.getLogger(__name__)
 BATCHES = (1, 2, 4, 8, 16)
 """What a batch is padded to, so that few shapes are ever run, captured or compiled for."""
 _ALIGNMENT = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Timings:
-    """What the last run cost, by the GPU's own clock. upload: host to device; download: the way back."""
-
-    upload_ms: float
-    compute_ms: float
-    download_ms: float
 
 
 class Arena:
@@ -89,33 +79,17 @@ def padded(batch: int) -> int:
 class Lane:
     """A context of its own with every shape and address set for good, so that a graph of it stays right.
 
-    TensorRT-RTX captures graphs by itself where it is told to; TensorRT's own run is captured after one
-    that ran as it is, and runs as it is on where that fails. Raises EngineError when a shape is refused.
+    capture: capture a run as a CUDA graph after one that ran as it is; where that fails, runs go on as
+    they are.
     """
 
-    def __init__(self, library: Library, engine: Any, cuda: Cuda, graphs: bool) -> None:
+    def __init__(self, library: Library, cuda: Cuda, context: Any, capture: bool) -> None:
         self._library = library
         self._cuda = cuda
+        self._context = context
         self._graph: Graph | None = None
-        self._own_strategy = hasattr(library.module, "CudaGraphStrategy")
-        self._capture_next = graphs and not self._own_strategy
+        self._capture_next = capture
         self._ran = False
-        library.forget_errors()
-        self._context = self._make_context(engine, graphs)
-
-    def _make_context(self, engine: Any, graphs: bool) -> Any:
-        if self._own_strategy:
-            strategy = self._library.module.CudaGraphStrategy
-            config = engine.create_runtime_config()
-            config.cuda_graph_strategy = strategy.WHOLE_GRAPH_CAPTURE if graphs else strategy.DISABLED
-            context = engine.create_execution_context(config)
-        else:
-            context = engine.create_execution_context()
-        if context is None:
-            raise EngineError(
-                f"{self._library.kind} cannot make room to run on {self._cuda.device}: {self._library.why()}"
-            )
-        return context
 
     def bind(
         self, inputs: Mapping[str, TensorSpec], batch: int, addresses: Mapping[str, int]

@@ -77,22 +77,28 @@ def _first(present: tuple[Backend, ...]) -> Backend:
 
 
 def open_reported(
-    model: Path, choice: Choice = "auto", threads: int = 0, role: Role = "estimator", state: State = ()
+    model: Path,
+    choice: Choice = "auto",
+    threads: int = 0,
+    role: Role = "estimator",
+    state: State = (),
+    half: Path | None = None,
 ) -> Opened:
     """Load an ONNX file into the chosen back end; `auto` goes on to the next where a TensorRT cannot.
 
     threads: 0 leaves it to the library. state: what the engine may keep by itself; those that cannot take
-    it from the feeds. What was asked for by name is never replaced: it raises EngineError instead.
+    it from the feeds. half: the model's FP16 form, which a GPU runs in its place. What was asked for by name
+    is never replaced: it raises EngineError instead.
     """
     if choice != "auto":
-        return Opened(_open(choose(choice, role), model, threads, state))
+        return Opened(_open(choose(choice, role), model, threads, state, half))
     reasons = _reasons()
     present = _available(role, reasons)
     first = _first(present)
     lost = [reason for reason in reasons.values() if reason]
     for backend in present:
         try:
-            engine = _open(backend, model, threads, state)
+            engine = _open(backend, model, threads, state, half)
         except EngineError as error:
             if backend not in _ON_GPU:
                 raise
@@ -110,7 +116,7 @@ def open_engine(model: Path, choice: Choice = "auto", threads: int = 0, role: Ro
     return opened.engine
 
 
-def _open(backend: Backend, model: Path, threads: int, state: State) -> Engine:
+def _open(backend: Backend, model: Path, threads: int, state: State, half: Path | None) -> Engine:
     log.info("%s runs in %s", model.name, backend)
     if backend == "openvino":
         from realtime.engines.openvino import OpenVinoEngine
@@ -122,4 +128,11 @@ def _open(backend: Backend, model: Path, threads: int, state: State) -> Engine:
         return OnnxRuntimeEngine(model, threads)
     from realtime.engines.tensorrt import open_tensorrt
 
+    if half is not None:
+        try:
+            return open_tensorrt(backend, half, state)
+        except EngineUnavailableError:
+            raise
+        except EngineError as error:
+            log.warning("%s: in FP32, for its FP16 form does not run (%s)", model.name, error)
     return open_tensorrt(backend, model, state)

@@ -53,7 +53,8 @@ def _spec(library: Library, engine: Any, name: str) -> TensorSpec:
     shape = tuple(None if size == -1 else int(size) for size in engine.get_tensor_shape(name))
     if None in shape[1:]:
         raise EngineError(
-            f"tensor {name!r} has a free size besides the batch: export the model with it fixed"
+            f"tensor {name!r} has a free size besides the batch: export the model with it fixed (a frame's "
+            "with --frame-size)"
         )
     try:
         dtype = np.dtype(library.module.nptype(engine.get_tensor_dtype(name)))

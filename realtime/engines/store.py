@@ -50,10 +50,15 @@ class PlanKey:
     options: str = ""
 
     @property
-    def file_name(self) -> str:
-        """The file of such a plan."""
+    def name(self) -> str:
+        """The file of such a plan, without its ending."""
         told = hashlib.sha256(json.dumps(dataclasses.astuple(self)).encode()).hexdigest()
-        return f"{self.kind}-{self.model_sha256[:12]}-{told[:16]}{SUFFIX}"
+        return f"{self.prefix}{told[:16]}"
+
+    @property
+    def prefix(self) -> str:
+        """What the names begin with of all files of plans of this model."""
+        return f"{self.kind}-{self.model_sha256[:12]}-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +78,38 @@ def read_header(path: Path) -> PlanHeader:
 
 
 class EngineStore:
-    """A folder of plans, shared by every process of a user. None: in the user's cache."""
+    """A folder of plans, shared by every process of a user. None: in the user's cache.
 
-    def __init__(self, folder: Path | None = None) -> None:
+    suffix: of its files, for what else is kept by the key of a plan.
+    """
+
+    def __init__(self, folder: Path | None = None, suffix: str = SUFFIX) -> None:
         self.folder = folder or cache_dir() / "engines"
+        self._suffix = suffix
 
     def path(self, key: PlanKey) -> Path:
         """Where the plan of a key lies, or would."""
-        return self.folder / key.file_name
+        return self.folder / f"{key.name}{self._suffix}"
 
     def plans(self) -> tuple[Path, ...]:
         """Every plan file here, whole or not."""
-        return tuple(sorted(self.folder.glob(f"*{SUFFIX}")))
+        return tuple(sorted(self.folder.glob(f"*{self._suffix}")))
 
     def load(self, key: PlanKey) -> bytes | None:
         """The plan of a key, or None: when there is none, and, with a warning, when it cannot be trusted."""
         return self._load(key, logging.WARNING)
+
+    def newest(self, key: PlanKey) -> bytes | None:
+        """Of the plans of a key, whatever their options, the one built last; None where there is none."""
+        found: list[tuple[str, bytes]] = []
+        for path in self.folder.glob(f"{key.prefix}*{self._suffix}"):
+            try:
+                header, plan = _read(path)
+            except EngineError:
+                continue  # whoever asks for it by its key is told
+            if dataclasses.replace(header.key, options=key.options) == key:
+                found.append((header.built, plan))
+        return max(found, key=lambda pair: pair[0])[1] if found else None
 
     def save(self, key: PlanKey, plan: bytes) -> Path:
         """Write a plan whole or not at all. Raises OSError when the folder cannot take it."""
@@ -144,7 +165,7 @@ class EngineStore:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 lock = self.path(key).with_suffix(".lock")
-                stack.enter_context(only_one(lock, f"building {key.file_name}"))
+                stack.enter_context(only_one(lock, f"building {key.name}{self._suffix}"))
                 held = True
             except OSError:
                 held = False

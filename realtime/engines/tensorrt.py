@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from realtime.engines.base import Engine, State, TensorSpec, check_feeds
+from realtime.engines.base import DeviceTime, State, TensorSpec, check_feeds
 from realtime.engines.build import DEFAULT_OPTIONS as BUILD_OPTIONS
 from realtime.engines.build import build_with, plan_key
+from realtime.engines.contexts import Contexts, KernelFile
 from realtime.engines.cuda import Cuda, open_cuda
-from realtime.engines.lane import BATCHES, Arena, Lane, Timings, padded, shape_of
+from realtime.engines.lane import BATCHES, Arena, Lane, padded, shape_of
 from realtime.engines.library import Kind, Library, load_library
 from realtime.engines.onnx_file import check_onnx_file
 from realtime.engines.plan import LoadedPlan, PlanError, load_plan
@@ -35,12 +36,14 @@ of ResidentState it stays on the GPU."""
 class RunOptions:
     """How a plan is run. precision: of the ONNX file it was built from. graphs: use CUDA graphs.
 
-    state: state inputs and the outputs that become them, to be kept on the GPU.
+    state: state inputs and the outputs that become them, to be kept on the GPU. kernels: where what the
+    library compiles for this plan while it runs is kept.
     """
 
     precision: str = "fp32"
     graphs: bool = True
     state: State = ()
+    kernels: KernelFile | None = None
 
 
 DEFAULT_OPTIONS = RunOptions()
@@ -71,7 +74,8 @@ class TensorRtEngine:
         self.backend: str = library.kind
         self.precision = options.precision
         self.resident: Mapping[str, str] = dict(options.state)
-        self.timings: Timings | None = None
+        self.last_run: DeviceTime | None = None
+        self.spent = DeviceTime()
         self._library = library
         self._cuda = cuda
         self._graphs = options.graphs
@@ -81,10 +85,12 @@ class TensorRtEngine:
         self._plan: LoadedPlan | None = None
         with cuda.active():
             self._plan = load_plan(library, plan)
+            self._contexts = Contexts(library, self._plan.engine, cuda, options.graphs, options.kernels)
             self.inputs, self.outputs = self._plan.inputs, self._plan.outputs
             self._check_pairs()
             self._allocate()
             self._warm_up()
+        self.last_run, self.spent = None, DeviceTime()
 
     @property
     def graphs_in_use(self) -> bool:
@@ -126,6 +132,7 @@ class TensorRtEngine:
         if self._plan is None:
             return
         with suppress(EngineError), self._cuda.active():
+            self._contexts.close()
             for route in self._routes.values():
                 route.lane.close()
             self._routes.clear()
@@ -166,12 +173,12 @@ class TensorRtEngine:
         return self._routes[batch, phase]
 
     def _make_route(self, batch: int, phase: int) -> _Route:
-        assert self._plan is not None
         fed, given = self._arenas_of(phase)
         addresses = fed.addresses(batch) | given.addresses(batch)
         if phase != _PLAIN and self._state is not None:
             addresses |= self._state.addresses(phase)
-        lane = Lane(self._library, self._plan.engine, self._cuda, self._graphs)
+        capture = self._graphs and not self._contexts.captures
+        lane = Lane(self._library, self._cuda, self._contexts.make(), capture)
         shapes = lane.bind(self.inputs, batch, addresses)
         for name, spec in self.outputs.items():
             if shapes[name] != shape_of(spec, batch):
@@ -202,7 +209,10 @@ class TensorRtEngine:
         self._cuda.download(*route.download)
         done.record()
         done.wait()
-        self.timings = Timings(uploaded.ms_since(begun), computed.ms_since(uploaded), done.ms_since(computed))
+        self.last_run = DeviceTime(
+            uploaded.ms_since(begun), computed.ms_since(uploaded), done.ms_since(computed), 1
+        )
+        self.spent += self.last_run
         return {
             name: view[:rows] if _is_batched(self.outputs[name]) else view
             for name, view in route.given.items()
@@ -232,25 +242,28 @@ def _is_batched(spec: TensorSpec) -> bool:
     return spec.shape[:1] == (None,)
 
 
-def open_tensorrt(kind: Kind, model: Path, state: State = (), store: EngineStore | None = None) -> Engine:
+def open_tensorrt(
+    kind: Kind, model: Path, state: State = (), store: EngineStore | None = None, graphs: bool = True
+) -> TensorRtEngine:
     """An ONNX file on the first GPU, by the plan that is kept of it, or one that is built now and kept.
 
-    Raises EngineUnavailableError when this machine cannot run it, EngineError when it does not build or run.
+    Of plans built with other options the newest is taken. graphs: use CUDA graphs. Raises
+    EngineUnavailableError when this machine cannot run it, EngineError when it does not build or run.
     """
     check_onnx_file(model)
-    library = load_library(kind)
+    library, store = load_library(kind), store or EngineStore()
     cuda = open_cuda()
     try:
         key = plan_key(library, model, str(cuda.device), {})
-        plan = functools.partial(
-            (store or EngineStore()).obtain, key, lambda: build_with(library, model, {}, BUILD_OPTIONS)
-        )
-        options = RunOptions(key.precision, state=state)
+        build = functools.partial(build_with, library, model, {}, BUILD_OPTIONS)
+        kernels = KernelFile.beside(store, key, cuda.device) if library.portable else None
+        options = RunOptions(key.precision, graphs, state, kernels)
         try:
-            return TensorRtEngine(library, plan(), cuda, options)
+            plan = store.newest(key) or store.obtain(key, build)
+            return TensorRtEngine(library, plan, cuda, options)
         except PlanError as error:
             log.warning("%s: building it again", error)
-            return TensorRtEngine(library, plan(fresh=True), cuda, options)
+            return TensorRtEngine(library, store.obtain(key, build, fresh=True), cuda, options)
     except BaseException:
         cuda.close()
         raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import IO
@@ -11,6 +12,8 @@ from typing import IO
 from realtime.cache import model_dir
 from realtime.errors import FetchError, ManifestError, UsageError
 from realtime.manifest import Manifest, load_manifest
+
+Say = Callable[[str], None]
 
 DEFAULT_LIFTER = "unified"
 BLAZEPOSE = "blazepose"
@@ -37,22 +40,23 @@ def lifter(name: str) -> Manifest:
     return manifest
 
 
-def image_models(name: str) -> tuple[Manifest, Manifest]:
+def image_models(name: str, say: Say | None = None) -> tuple[Manifest, Manifest]:
     """The detector and the 2D net that `--models` means; published ones are fetched if they are not here.
 
     name: a published estimator, or the path of an estimator's manifest; the detector is the one it names,
-    else BlazePose's. Raises UsageError, ManifestError, or FetchError.
+    else BlazePose's. say: is told a download's own words; stderr without it. Raises UsageError, ManifestError,
+    or FetchError.
     """
     if name == "own":
         raise UsageError(
             "this version ships no image networks of its own yet: use --models blazepose, or a manifest"
         )
     if name == BLAZEPOSE:
-        return _published(BLAZEPOSE, "detector"), _published(BLAZEPOSE, "landmark")
+        return _published(BLAZEPOSE, "detector", say), _published(BLAZEPOSE, "landmark", say)
     if name in PUBLISHED_DETECTORS:
         raise UsageError(f"{name} is a person detector: name an estimator, such as {PUBLISHED_ESTIMATORS[0]}")
     if name in PUBLISHED_ESTIMATORS:
-        estimator = _published(name, "estimator")
+        estimator = _published(name, "estimator", say)
     else:
         path = Path(name)
         if not path.exists() and path.suffix != ".json":
@@ -61,15 +65,15 @@ def image_models(name: str) -> tuple[Manifest, Manifest]:
         estimator = load_manifest(path)
     if estimator.role != "estimator":
         raise ManifestError(f"{name} describes a {estimator.role}, not an estimator (a 2D keypoint net)")
-    return _detector_for(estimator), estimator
+    return _detector_for(estimator, say), estimator
 
 
-def _detector_for(estimator: Manifest) -> Manifest:
+def _detector_for(estimator: Manifest, say: Say | None) -> Manifest:
     named = estimator.detector or BLAZEPOSE
     if named.endswith(".json"):
         detector = load_manifest(estimator.directory / named)
     elif named in (BLAZEPOSE, *PUBLISHED_DETECTORS):
-        detector = _published(named, "detector")
+        detector = _published(named, "detector", say)
     else:
         known = ", ".join((BLAZEPOSE, *PUBLISHED_DETECTORS))
         raise ManifestError(
@@ -98,7 +102,7 @@ def _shipped() -> Path:
     return Path(str(resources.files("realtime.models")))
 
 
-def _published(name: str, part: str) -> Manifest:
+def _published(name: str, part: str, say: Say | None = None) -> Manifest:
     path = model_dir(name) / f"{part}.json"
     try:
         manifest = load_manifest(path)
@@ -106,12 +110,17 @@ def _published(name: str, part: str) -> Manifest:
             return manifest
     except ManifestError:
         pass  # absent or damaged: fetching puts both right
-    _fetch(name)
+    _fetch(name, say or _to_stderr)
     return load_manifest(path)
 
 
-def _fetch(name: str) -> None:
-    """Run `realtime-export fetch` in a process of its own, with its progress shown on stderr.
+def _to_stderr(words: str) -> None:
+    sys.stderr.write(words)
+    sys.stderr.flush()
+
+
+def _fetch(name: str, say: Say) -> None:
+    """Run `realtime-export fetch` in a process of its own, passing on its progress.
 
     Fetching and converting need packages that the runtime never imports. Raises FetchError with the
     child's own message.
@@ -126,8 +135,7 @@ def _fetch(name: str) -> None:
                 if line.startswith(b"error: "):
                     message = line.decode(errors="replace").removeprefix("error: ").strip()
                 else:
-                    sys.stderr.write(line.decode(errors="replace"))
-                    sys.stderr.flush()
+                    say(line.decode(errors="replace"))
         except BaseException:
             child.terminate()
             raise

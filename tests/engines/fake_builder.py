@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from tests.engines.fake_gpu import FakeLogger, Severity
+from tests.engines.fake_tensorrt import FakeLogger, Severity
 
 
 class FakeBuilding:

@@ -203,6 +203,12 @@ def test_tensorrt_is_told_what_trtexec_would_tell_it(trt: FakeBuilding, tmp_path
     assert "cleared" not in trt.said
 
 
+def test_a_level_that_a_release_lacks_is_named(trt: FakeBuilding, tmp_path: Path) -> None:
+    """TensorRT 10.0 knows `ampere+` alone; this fake knows the other alone."""
+    with pytest.raises(EngineError, match=r"tensorrt 10.13.0 has no level ampere\+ of hardware compat"):
+        build(trt, write_model(tmp_path), hardware_compatibility="ampere+")
+
+
 def test_a_timing_cache_is_read_and_written_whole(trt: FakeBuilding, tmp_path: Path) -> None:
     model, cache = write_model(tmp_path), tmp_path / "timing.cache"
     build(trt, model, timing_cache=cache)

@@ -19,7 +19,7 @@ from realtime.engines.library import Kind
 from realtime.engines.open import Backend, Choice, available, choose, open_engine
 from realtime.errors import EngineError, EngineUnavailableError, UsageError
 from realtime.types import Array
-from tests.engines.fake_gpu import FakeMachine
+from tests.engines.fake_machine import FakeMachine
 
 BACKENDS = available()
 FAKED: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind not in BACKENDS)

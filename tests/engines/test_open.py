@@ -9,7 +9,7 @@ import pytest
 
 from realtime.engines.open import available, choose, open_engine, open_reported
 from realtime.errors import EngineError, EngineUnavailableError
-from tests.engines.fake_gpu import FakeMachine
+from tests.engines.fake_machine import FakeMachine
 from tests.engines.test_contract import assert_right, feeds, installed_only, write_model
 
 NO_DRIVER = "tensorrt-rtx is installed, but this machine has no NVIDIA driver"
@@ -25,14 +25,6 @@ def without_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """TensorRT-RTX is installed, and there is no GPU to run it."""
     monkeypatch.setattr("realtime.engines.open.installed", lambda kind: kind == "tensorrt-rtx")
     monkeypatch.setattr("realtime.engines.open.why_not", lambda kind: NO_DRIVER)
-
-
-@pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeMachine:
-    """Both TensorRTs are here, and so is a GPU."""
-    fake = FakeMachine()
-    fake.install(monkeypatch, "tensorrt", "tensorrt-rtx", cache=tmp_path / "cache")
-    return fake
 
 
 @pytest.mark.usefixtures("without_gpu")

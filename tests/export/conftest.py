@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from export import zoo
-from export.mixed import Mixed, find_mixed
-from export.probes import probe_for
-from export.variants import load_network
+from export.variants import variant
 from export.wheel import check, download, read_members
+from realtime.cache import ENVIRONMENT_VARIABLE
 from realtime.errors import FetchError
 from realtime.manifest import Manifest, load_manifest
-from realtime.models.catalogue import DEFAULT_LIFTER, lifter
+from realtime.models.catalogue import lifter, lifter_names
 from tests.conftest import skip_if_unreachable
 
 BLAZEPOSE = zoo.SETS["blazepose"]
@@ -47,28 +45,16 @@ def blazepose_tflite(blazepose_wheel: Path) -> Mapping[str, bytes]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Halved:
-    """A model of the demo and the FP16 form that is found of it; file: that form as an ONNX file."""
-
-    manifest: Manifest
-    mixed: Mixed
-    file: Path
+Forms = Mapping[str, tuple[Manifest, Manifest]]
+"""Models and their FP16 forms, by the model's name."""
 
 
 @pytest.fixture(scope="session")
-def halved(blazepose: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Halved]:
-    """FP16 forms of every model of the demo, made anew, by the model's name."""
-    manifests = [
-        load_manifest(blazepose / "detector.json"),
-        load_manifest(blazepose / "landmark.json"),
-        lifter(DEFAULT_LIFTER),
-    ]
-    made = {}
-    for manifest in manifests:
-        probe = probe_for(manifest, 50 if manifest.role == "lifter" else 8)
-        mixed = find_mixed(load_network(manifest.check_file()), probe)
-        file = tmp_path_factory.mktemp("fp16") / manifest.file
-        file.write_bytes(mixed.model.SerializeToString())
-        made[manifest.name] = Halved(manifest, mixed, file)
-    return made
+def halved(blazepose: Path, tmp_path_factory: pytest.TempPathFactory) -> Forms:
+    """Every shipped and fetched model, its FP16 form made anew."""
+    images = [load_manifest(blazepose / f"{part}.json") for part in ("detector", "landmark")]
+    lifters = [lifter(name) for name in lifter_names()]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ENVIRONMENT_VARIABLE, str(tmp_path_factory.mktemp("halved")))
+        patch.setattr("export.variants.FRAMES", 50)
+        return {manifest.name: (manifest, variant(manifest, "fp16")) for manifest in (*images, *lifters)}

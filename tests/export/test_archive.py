@@ -134,7 +134,7 @@ def test_a_hash_nobody_knows_is_recorded_on_first_use(
 
     unknown = replace(RTMPOSE, archive=replace(RTMPOSE.archive, sha256=""))
     monkeypatch.setattr(zoo, "PUBLISHED", {"rtmpose-s": unknown})
-    assert "hash unknown: give --sha256 or it is recorded on first use" in unknown.source
+    assert "hash unknown: give --sha256 or it is recorded on first use" in unknown.details[1]
     (tmp_path / "first").write_bytes(onnx_file)
     fetched = zoo.fetch("rtmpose-s", tmp_path / "first")
     assert "recorded on first use" in load_manifest(fetched.directory / "estimator.json").origin

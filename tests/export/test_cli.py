@@ -63,6 +63,20 @@ def test_list_tells_what_is_cached(tiny: Path) -> None:
     assert "cached" in invoke("list").stdout
 
 
+def test_list_tells_addresses_hashes_and_licences() -> None:
+    told = invoke("list", "--sources").stdout
+    for model in zoo.PUBLISHED.values():
+        _, found, rest = told.partition(f"{model.name} ")
+        assert found
+        line, address, file = rest.splitlines()[:3]
+        assert "Apache-2.0" in line
+        assert address.strip().startswith("https://download.openmmlab.com/mmpose/")
+        assert address.strip() == model.archive.address
+        assert f"SHA-256 {model.archive.sha256}, as other" in file or "hash unknown: give --sha256" in file
+    wheel = zoo.SETS["blazepose"].wheel
+    assert f"{wheel.file} through pip's package index, SHA-256 {wheel.sha256}" in told
+
+
 def test_fetch_tells_where_and_does_nothing_twice(tiny: Path, tmp_path: Path) -> None:
     folder = tmp_path / "cache" / "models" / "tiny"
     assert invoke("fetch", "tiny", "--wheel", tiny).stdout == f"fetched tiny into {folder}\n"

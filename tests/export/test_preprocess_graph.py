@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
+import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,16 +16,23 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
+from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
 import realtime.sample as sample
+from export.cli import cli
 from export.preprocess_graph import PREFIX, attach_preprocessing
+from export.variants import with_preprocessing
+from realtime.cache import ENVIRONMENT_VARIABLE
+from realtime.engines.library import installed
 from realtime.engines.open import open_engine
-from realtime.errors import ModelError, UsageError
+from realtime.errors import EngineError, ModelError, UsageError
 from realtime.manifest import ImageInput, Manifest, Role, TensorInfo, load_manifest, sha256_of
+from realtime.models.catalogue import DEFAULT_LIFTER
 from realtime.preprocess import UnitMap, feeder
-from realtime.stream.track import Detector, Estimator
+from realtime.stream.networks import Detector, Estimator
 from realtime.types import Array, Frame, Region
+from tests.fakes import frame as fake_frame
 
 
 def mirror_net(folder: Path, role: Role, opset: int = 17, **image: Any) -> Manifest:
@@ -168,25 +177,103 @@ def test_blazepose_sees_the_same(
     assert max(box_off_px) < 0.2
 
 
-@pytest.mark.network
-def test_tensorrt_rtx_builds_it(blazepose_inside: list[Manifest]) -> None:
-    if importlib.util.find_spec("tensorrt_rtx") is None:
-        pytest.skip("tensorrt-rtx is not installed")
-    import tensorrt_rtx as trt
+def exported(folder: Path, *words: str) -> Path:
+    """The estimator's manifest that `realtime-export onnx blazepose --preprocessing` writes."""
+    told = CliRunner().invoke(
+        cli, ["onnx", "blazepose", "--preprocessing", "-o", str(folder), *words], catch_exceptions=False
+    )
+    assert told.stdout.splitlines()[-1].endswith(f"realtime-demo --models {folder / 'landmark-frame.json'}")
+    return folder / "landmark-frame.json"
 
-    logger = trt.Logger(trt.Logger.ERROR)
-    builder = trt.Builder(logger)
-    network = builder.create_network()
-    parser = trt.OnnxParser(network, logger)
-    manifest = blazepose_inside[1]
-    parsed = parser.parse(manifest.path.read_bytes())
-    assert parsed, [str(parser.get_error(n)) for n in range(parser.num_errors)]
-    config, profile = builder.create_builder_config(), builder.create_optimization_profile()
-    profile.set_shape("frame", (16, 16, 3), (720, 1280, 3), (2160, 3840, 3))
-    config.add_optimization_profile(profile)
-    plan = builder.build_serialized_network(network, config)
-    assert plan is not None
-    assert plan.nbytes > manifest.path.stat().st_size / 2
+
+def recorded(folder: Path, models: str | Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Header and frames of the demo's record of the sample, run in ONNX Runtime."""
+    record = folder / "out.jsonl"
+    words = ["--source", "sample", "--headless", "--frames", "20", "--engine", "onnxruntime"]
+    command = [sys.executable, "-m", "realtime.commands.demo", *words, "--models", str(models)]
+    done = subprocess.run([*command, "--record", str(record)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    header, *frames = map(json.loads, record.read_text().splitlines())
+    return header["header"], frames
+
+
+def joints(frames: list[dict[str, Any]], name: str) -> Array:
+    return np.array([frame["people"][0][name] for frame in frames])
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("words", [(), ("--frame-size", "640x480")])
+def test_the_demo_runs_nets_that_take_frames(blazepose: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
+    header, frames = recorded(tmp_path, exported(tmp_path, *words))
+    assert [m["name"] for m in header["models"]][:2] == [
+        "blazepose-detector-frame",
+        "blazepose-landmark-full-frame",
+    ]
+    _, expected = recorded(tmp_path, "blazepose")
+    off_px = np.linalg.norm(
+        joints(frames, "keypoints_px")[..., :2] - joints(expected, "keypoints_px")[..., :2], axis=-1
+    )
+    off_m = np.linalg.norm(joints(frames, "pose_m") - joints(expected, "pose_m"), axis=-1)
+    # The detector's box, a tenth of a pixel off, is where all later regions come from; the person is 280 px
+    # tall, and the net itself 4 px from the truth.
+    assert off_px.mean() < 1
+    assert np.median(off_m) < 0.02
+
+
+@pytest.mark.network
+def test_frames_of_another_size_are_refused(blazepose: Path, tmp_path: Path) -> None:
+    manifest = load_manifest(exported(tmp_path, "--frame-size", "320x240"))
+    engine = open_engine(manifest.check_file(), "onnxruntime", 1)
+    estimator = Estimator(manifest, engine)
+    estimator.estimate(fake_frame(width=320, height=240), Region(160, 120, 200, 0))
+    with pytest.raises(
+        EngineError, match=r"input 'frame' must be uint8 \(240, 320, 3\), not uint8 \(480, 640"
+    ):
+        estimator.estimate(fake_frame(width=640, height=480), Region(320, 240, 200, 0))
+
+
+@pytest.mark.network
+@pytest.mark.skipif(not installed("tensorrt-rtx"), reason="tensorrt-rtx is not installed: pip install it")
+def test_nets_that_take_frames_of_one_size_build(
+    blazepose: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest, other = exported(tmp_path, "--frame-size", "640x480"), exported(tmp_path / "any")
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(tmp_path / "cache"))
+    for name in ("detector-frame", "landmark-frame"):
+        words = ["build", str(manifest.with_stem(name)), "--backend", "tensorrt-rtx"]
+        told = CliRunner().invoke(cli, words, catch_exceptions=False)
+        assert "tensorrt-rtx fp32 built in" in told.stdout
+    with pytest.raises(EngineError, match=r"input 'frame' has a free size that is not the batch"):
+        CliRunner().invoke(cli, ["build", str(other)], catch_exceptions=False)
+
+
+def test_an_estimator_takes_its_own_detector_along(tmp_path: Path) -> None:
+    detector = mirror_net(tmp_path, "detector")
+    shutil.copy(detector.path, tmp_path / "finder.onnx")
+    (tmp_path / "finder.json").write_text(replace(detector, file="finder.onnx").to_json())
+    estimator = mirror_net(tmp_path, "estimator")
+    for n, (name, wanted) in enumerate(
+        (("finder.json", "finder-frame.json"), ("rtmdet-nano", "rtmdet-nano"), ("", ""))
+    ):
+        made = with_preprocessing([replace(estimator, detector=name)], tmp_path / f"out{n}")
+        assert [m.role for m in made] == ["detector", "estimator"][-len(made) :]
+        assert len(made) == (2 if name == "finder.json" else 1)
+        assert load_manifest(made[-1].path.with_suffix(".json")).detector == wanted
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("blazepose", "--frame-size", "640x480"), "give that too"),
+        (("blazepose", "--preprocessing", "--frame-size", "640"), "such as 640x480"),
+        (("blazepose", "--preprocessing", "--frame-size", "0x480"), "such as 640x480"),
+        ((DEFAULT_LIFTER, "--preprocessing"), "takes no image"),
+    ],
+)
+def test_bad_use_is_said(words: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=message):
+        CliRunner().invoke(cli, ["onnx", *words, "-o", str(tmp_path)], catch_exceptions=False)
+    assert not list(tmp_path.iterdir())
 
 
 def test_every_node_added_can_be_told_by_its_name(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,26 +15,23 @@ from click.testing import CliRunner
 
 from export.cli import cli
 from export.info import describe
-from export.mixed import InMemory
-from export.precision import to_float16
-from export.probes import probe_for
+from export.models import everything
 from export.to_engine import build_engine, parse_shapes, same_batch
-from export.to_onnx import Provenance, export_step
-from export.variants import load_network
-from export.whole import exact_nodes
 from realtime.cache import ENVIRONMENT_VARIABLE
-from realtime.engines.build import ShapeRange
-from realtime.engines.library import installed, why_not
+from realtime.engines.build import ShapeRange, plan_key
+from realtime.engines.forms import half_form
+from realtime.engines.library import installed, load_library, why_not
+from realtime.engines.lock import only_one
 from realtime.engines.open import available
-from realtime.engines.store import read_header
-from realtime.errors import EngineError, PoseError, UsageError
+from realtime.engines.store import EngineStore, read_header
+from realtime.errors import EngineError, ModelError, PoseError, UsageError
 from realtime.manifest import Manifest, Role, sha256_of
-from realtime.models.catalogue import DEFAULT_LIFTER, lifter
-from tests.export.conftest import Halved
+from realtime.models.catalogue import DEFAULT_LIFTER, lifter, lifter_names
+from tests.export.conftest import Forms
 from tests.export.graphs import graph, node
-from tests.export.lifters import SMALL, small_net
 
-MOST_SECONDS = 60
+QUICK = "residual-lifter"
+"""A lifter that builds in half a second."""
 
 needs_builder = pytest.mark.skipif(
     not installed("tensorrt-rtx"), reason="tensorrt-rtx is not installed: pip install tensorrt-rtx"
@@ -52,51 +50,35 @@ def with_file(manifest: Manifest, file: Path) -> Manifest:
 
 
 @needs_builder
-def test_every_model_builds_in_both_precisions(cache: Path, halved: Mapping[str, Halved]) -> None:
-    began_ns = time.perf_counter_ns()
-    built = [
-        build_engine(manifest, "tensorrt-rtx")
-        for net in halved.values()
-        for manifest in (net.manifest, with_file(net.manifest, net.file))
-    ]
-    seconds = (time.perf_counter_ns() - began_ns) / 1e9
-    assert seconds < MOST_SECONDS
-    assert [b.precision for b in built] == ["fp32", "fp16"] * 3
-    assert len({b.path for b in built}) == 6
-    for one in built:
-        assert one.new
-        header = read_header(one.path)
-        assert header.plan_bytes > 1_000_000
-        assert header.key.kind == "tensorrt-rtx"
+def test_every_model_builds(blazepose: Path, cache: Path, tmp_path: Path) -> None:
+    """All that is shipped and fetched, as a user builds it."""
+    shutil.copytree(blazepose, cache / "models" / blazepose.name)
+    told = CliRunner().invoke(cli, ["build", "--all", "--backend", "tensorrt-rtx"], catch_exceptions=False)
+    lines = {line.split()[0]: line for line in told.stdout.splitlines()}
+    assert lines.keys() == {"blazepose-detector", "blazepose-landmark-full", *lifter_names()}
+    assert all("tensorrt-rtx fp32 built in" in line for line in lines.values())
+    plans = list((cache / "engines").glob("*.plan"))
+    sizes = {read_header(path).key.model_sha256: read_header(path).plan_bytes for path in plans}
+    for manifest in everything():
+        assert sizes[manifest.sha256] > manifest.path.stat().st_size / 2
 
 
 @needs_builder
-@pytest.mark.parametrize("name", SMALL)
-def test_every_lifters_net_builds(name: str, cache: Path, tmp_path: Path) -> None:
-    """In FP32 and in FP16, for few people, with all that it takes and gives."""
-    manifest = export_step(small_net(name), tmp_path, Provenance("a test"))
-    model = load_network(manifest.path)
-    half = tmp_path / "half.onnx"
-    half.write_bytes(
-        to_float16(model, exact_nodes(model, probe_for(manifest, 30), InMemory)).SerializeToString()
-    )
-    shapes = parse_shapes("rays:1x17x2", "rays:2x17x2", "rays:4x17x2")
-    for made, precision in ((manifest, "fp32"), (with_file(manifest, half), "fp16")):
-        built = build_engine(made, "tensorrt-rtx", shapes=shapes)
-        assert built.precision == precision
-        told = dict(describe(built.path))["shapes"].split()
-        assert [shape.split(":")[0] for shape in told] == sorted(manifest.inputs)
+def test_every_model_builds_in_half_precision(cache: Path, halved: Forms) -> None:
+    for manifest, form in halved.values():
+        built = build_engine(form, "tensorrt-rtx")
+        assert (built.name, built.precision, built.new) == (manifest.name, "fp16", True)
 
 
 @needs_builder
 def test_an_engine_is_built_once_and_says_what_it_is(cache: Path) -> None:
-    first = CliRunner().invoke(cli, ["build", DEFAULT_LIFTER], catch_exceptions=False)
+    first = CliRunner().invoke(cli, ["build", QUICK], catch_exceptions=False)
     assert "tensorrt-rtx fp32 built in" in first.stdout
-    again = CliRunner().invoke(cli, ["build", DEFAULT_LIFTER], catch_exceptions=False)
+    again = CliRunner().invoke(cli, ["build", QUICK], catch_exceptions=False)
     assert "is already here" in again.stdout
     (plan,) = (cache / "engines").glob("*.plan")
     told = dict(describe(plan))
-    assert told["model"] == f"SHA-256 {sha256_of(lifter(DEFAULT_LIFTER).path)}"
+    assert told["model"] == f"SHA-256 {sha256_of(lifter(QUICK).path)}"
     assert told["engine"].startswith("tensorrt-rtx ")
     assert told["for"] == "any GPU that the library knows"
     reason = why_not("tensorrt-rtx")
@@ -127,7 +109,7 @@ def test_trtexecs_words_reach_the_builder(cache: Path, tmp_path: Path) -> None:
 
 @needs_builder
 def test_a_damaged_engine_is_named(cache: Path) -> None:
-    path = build_engine(lifter(DEFAULT_LIFTER), "tensorrt-rtx").path
+    path = build_engine(lifter(QUICK), "tensorrt-rtx").path
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(EngineError, match="cut short"):
         describe(path)
@@ -157,7 +139,71 @@ def test_a_cache_that_takes_nothing_is_said(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "file").touch()
     monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(tmp_path / "file"))
     with pytest.raises(EngineError, match=f"cannot be kept in .*{ENVIRONMENT_VARIABLE}"):
-        build_engine(lifter(DEFAULT_LIFTER), "tensorrt-rtx")
+        build_engine(lifter(QUICK), "tensorrt-rtx")
+
+
+def start_build(model: str) -> subprocess.Popen[str]:
+    """`realtime-export build` in a process of its own."""
+    command = [sys.executable, "-m", "export.cli", "build", model, "--backend", "tensorrt-rtx"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@needs_builder
+def test_of_two_programs_that_build_the_same_one_builds(cache: Path) -> None:
+    """Both are held up at the lock until both are there."""
+    library = load_library("tensorrt-rtx")
+    store = EngineStore()
+    key = plan_key(library, lifter(QUICK).path, "", {})
+    store.folder.mkdir(parents=True)
+    with only_one(store.path(key).with_suffix(".lock"), "holding both up"):
+        programs = [start_build(QUICK) for _ in range(2)]
+        for program in programs:
+            assert program.stderr is not None
+            assert f"another process is building {key.name}.plan" in program.stderr.readline()
+    told = [program.communicate(timeout=120) for program in programs]
+    assert [program.returncode for program in programs] == [0, 0], told
+    plan = store.load(key)
+    assert plan is not None
+    assert store.plans() == (store.path(key),)
+    assert {path.suffix for path in store.folder.iterdir()} == {".plan", ".lock"}, "no piece is left"
+    header = read_header(store.path(key))
+    assert all(str(store.path(key)) in said for said, _ in told)
+    assert header.plan_bytes == len(plan)
+
+
+@needs_builder
+@pytest.mark.skipif(sys.platform == "win32", reason="limits are POSIX's")
+def test_a_disk_that_takes_only_a_piece_is_said_and_keeps_nothing(cache: Path) -> None:
+    """Real writes that fail: no file may grow beyond 100 kB, a fraction of an engine."""
+    code = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
+        "from export.cli import main; main()"
+    )
+    words = ["build", QUICK, "--backend", "tensorrt-rtx"]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"error: the engine of {QUICK} is built but cannot")
+    assert "File too large" in done.stderr
+    assert [path.suffix for path in (cache / "engines").iterdir()] == [".lock"]
+
+
+@needs_builder
+def test_an_engine_of_another_release_is_named_and_not_used(cache: Path) -> None:
+    """What a release left behind lies there still after an update."""
+    path = build_engine(lifter(QUICK), "tensorrt-rtx").path
+    store, key = EngineStore(), read_header(path).key
+    old = replace(key, library="1.2.0.54")
+    plan = store.load(key)
+    assert plan is not None
+    other = store.save(old, plan)
+    path.unlink()
+    told = dict(describe(other))["runs here"]
+    assert (
+        told == f"no: it was built by tensorrt-rtx 1.2.0.54, and {key.library} is installed: build it again"
+    )
+    again = build_engine(lifter(QUICK), "tensorrt-rtx")
+    assert (again.new, again.path) == (True, path)
 
 
 def test_shapes_in_trtexecs_words() -> None:
@@ -211,3 +257,29 @@ def test_without_a_command_the_demo_is_made_ready(blazepose: Path) -> None:
     reason = why_not("tensorrt-rtx")
     if installed("tensorrt-rtx") and reason:
         assert all(reason in said for *_, said in lines)
+
+
+@needs_builder
+def test_with_a_gpu_the_demo_is_made_ready_in_half_precision(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a model does not bear in FP16 is built in FP32, and the reason is said."""
+    monkeypatch.setattr("export.engine_commands.available", lambda role: ("tensorrt-rtx",))
+    monkeypatch.setattr("export.engine_commands.zoo.fetch", lambda name, progress: None)
+    monkeypatch.setattr("export.models.demo_models", lambda: (lifter(QUICK),))
+    told = CliRunner().invoke(cli, [], catch_exceptions=False).stdout
+    form = half_form(lifter(QUICK))
+    assert form is not None
+    (plan,) = EngineStore().plans()
+    assert told.splitlines()[-1].split() == [QUICK, "tensorrt-rtx:", "fp16", "engine", str(plan)]
+    assert read_header(plan).key.model_sha256 == sha256_of(form)
+
+    def too_far(*_: object) -> Manifest:
+        raise ModelError("it loses too much in FP16")
+
+    shutil.rmtree(cache)
+    monkeypatch.setattr("export.variants.find_mixed", too_far)
+    told = CliRunner().invoke(cli, [], catch_exceptions=False).stdout
+    assert told.splitlines()[-1].endswith(" (not in fp16: it loses too much in FP16)")
+    (plan,) = EngineStore().plans()
+    assert read_header(plan).key.precision == "fp32"

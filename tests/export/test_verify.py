@@ -15,8 +15,9 @@ from onnx import numpy_helper
 
 from export.cli import cli
 from export.to_onnx import Provenance, export_step
-from export.variants import load_network, slimmed_copy, variant_path
+from export.variants import load_network, slimmed_copy
 from realtime.cache import ENVIRONMENT_VARIABLE
+from realtime.engines.forms import form_path
 from realtime.errors import ModelError, UsageError
 from realtime.manifest import Manifest, load_manifest, sha256_of
 from realtime.models.catalogue import DEFAULT_LIFTER, lifter
@@ -64,7 +65,7 @@ def test_a_form_that_is_too_far_off_is_named(small: Manifest) -> None:
         if tensor.name.endswith("head.bias"):
             changed = numpy_helper.to_array(tensor) + np.float32(0.05)
             tensor.CopyFrom(numpy_helper.from_array(changed, tensor.name))
-    path = variant_path(small, "fp16")
+    path = form_path(small, "fp16")
     path.parent.mkdir(parents=True)
     onnx.save(model, path.with_suffix(".onnx"))
     sha256 = sha256_of(path.with_suffix(".onnx"))

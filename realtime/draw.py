@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 
 from realtime.camera import Intrinsics
-from realtime.scene import BODY_SIDE, BONES, GRID_STEP_M, Side, Strokes, body_ends, scene
+from realtime.scene import BODY_SIDE, BONES, Side, Strokes, body_ends, scene
+from realtime.scenery import GRID_STEP_M
 from realtime.stream.ledger import CAPTURE, STAGES, TOTAL
 from realtime.types import FloatArray, ImageArray, Person, Result
 from realtime.view3d import Follower

@@ -7,7 +7,6 @@ y down, (0, 0) its top-left corner. N people, S strokes.
 from __future__ import annotations
 
 import enum
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,18 +15,17 @@ from typing import Any
 import numpy as np
 
 from realtime.camera import Intrinsics
+from realtime.scenery import axes, frustum, grid, ruler, shown_metres
 from realtime.skeleton import H36M17
+from realtime.trails import LEFT_HAND, PELVIS, Way
 from realtime.types import FloatArray, Person
 from realtime.view3d import Follower, IntArray, OrbitCamera, Size
 
-GRID_STEP_M = 1.0
-
-_GRID_RADIUS_M = 4.5
-_BONE_M = 0.04
-_JOINT_M = 0.06
+_BONE_M = 0.042
+_JOINT_M = 0.058
 _OVER_HEAD_M = 0.2
-_FRUSTUM_M = 0.35
-_LONGEST_RULER_M = 30
+_FAINTEST = 0.5
+_FARTHEST_FADE = 0.15
 
 
 class Side(enum.IntEnum):
@@ -51,7 +49,6 @@ BODY_SIDE: IntArray = np.array(
 )
 _BODY_M: FloatArray = np.repeat([_BONE_M, _JOINT_M], [len(BONES), len(H36M17)]).astype(np.float32)
 _HEAD = H36M17.index("head")
-_PELVIS = H36M17.index("pelvis")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +99,8 @@ class Scene:
     floor: Strokes
     ruler: Strokes
     camera: Strokes
+    axes: Strokes
+    trails: Strokes
     numbers: list[Label]
     people: Strokes
     names: list[Label]
@@ -119,15 +118,49 @@ def absolute_poses_m(people: Sequence[Person]) -> FloatArray:
     return np.stack([person.pose.absolute_m for person in people])
 
 
-def scene(follower: Follower, people: Sequence[Person], intrinsics: Intrinsics | None, size: Size) -> Scene:
-    """The view that `follower` has now. intrinsics: of the real camera; it is left out without them."""
+def certainty(person: Person) -> FloatArray:
+    """(17,) how sure each joint is, in [0, 1]: what the lifter says, else the 2D net."""
+    sure = person.pose.confidence if person.pose.confidence is not None else person.keypoints_px[:, 2]
+    return np.asarray(np.clip(np.nan_to_num(sure), 0, 1), np.float32)
+
+
+def body_strength(people: Sequence[Person]) -> FloatArray:
+    """(N, 33) how far each bone and joint stands out: as sure as its less sure end, 0 to be hidden."""
+    if not people:
+        return np.zeros((0, len(_BODY)), np.float32)
+    sure = np.stack([certainty(person) for person in people])
+    least: FloatArray = sure[:, _BODY].min(axis=2)
+    return np.where(least > 0, _FAINTEST + (1 - _FAINTEST) * least, 0).astype(np.float32)
+
+
+def scene(
+    follower: Follower,
+    people: Sequence[Person],
+    intrinsics: Intrinsics | None,
+    size: Size,
+    way: Way | None = None,
+) -> Scene:
+    """The view that `follower` has now.
+
+    intrinsics: of the real camera; it is left out without them. way: the trails to show.
+    """
     camera, floor_m = follower.camera(size), follower.floor_m
     poses_m = absolute_poses_m(people)
-    metres = _metres(poses_m)
-    grid_m, grid_strength = _grid(camera, floor_m)
-    frustum_m = _frustum(intrinsics, floor_m)
+    metres = shown_metres(poses_m)
+    grid_m, grid_strength = grid(camera, floor_m)
+    frustum_m = frustum(intrinsics, floor_m, follower.level)
+    axes_m = axes(follower.level) if intrinsics is not None else np.zeros((0, 2, 3), np.float32)
+    trails_m = way.segments_m if way is not None else np.zeros((0, 2, 3), np.float32)
     bodies_m = body_ends(poses_m).reshape(-1, 2, 3)
-    parts = (_shadows(poses_m, floor_m), grid_m, _ruler(metres, floor_m), frustum_m, bodies_m)
+    parts = (
+        _shadows(poses_m, floor_m),
+        grid_m,
+        ruler(metres, floor_m),
+        frustum_m,
+        axes_m,
+        trails_m,
+        bodies_m,
+    )
     # One projection for everything: on small arrays the calls cost more than the arithmetic.
     ends_px, depth_m, kept = camera.segments(np.concatenate(parts), size)
     starts = np.cumsum([0, *map(len, parts)])
@@ -143,25 +176,53 @@ def scene(follower: Follower, people: Sequence[Person], intrinsics: Intrinsics |
         floor=Strokes.of_scene(ends_px[cut[1]], one[cut[1]], grid_strength[local[1]]),
         ruler=Strokes.of_scene(ends_px[cut[2]], one[cut[2]], one[cut[2]]),
         camera=Strokes.of_scene(ends_px[cut[3]], one[cut[3]], frustum_strength),
-        numbers=_numbers(camera, metres, floor_m, size),
-        people=_bodies(ends_px[cut[4]], depth_m[cut[4]], local[4], camera.focal_px(size), min(size) / 30),
+        axes=Strokes.of_scene(ends_px[cut[4]], one[cut[4]] * 2, one[cut[4]]),
+        trails=_trails(ends_px[cut[5]], way, local[5], [person.id for person in people]),
+        numbers=_numbers(camera, metres, floor_m, size)
+        + (_letters(camera, axes_m, size) if len(axes_m) else []),
+        people=_bodies(ends_px[cut[6]], depth_m[cut[6]], local[6], _looks(camera, size, people)),
         names=_names(camera, poses_m, [person.id for person in people], size),
     )
 
 
-def _bodies(
-    ends_px: FloatArray, depth_m: FloatArray, which: IntArray, focal_px: float, thickest_px: float
-) -> Strokes:
-    """Bones and joints, farthest first, thicker and stronger when nearer."""
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """What bodies are painted by: the view's focal length, the thickest stroke, strengths (N, 33)."""
+
+    focal_px: float
+    thickest_px: float
+    strength: FloatArray
+
+
+def _looks(camera: OrbitCamera, size: Size, people: Sequence[Person]) -> _Looks:
+    return _Looks(camera.focal_px(size), min(size) / 30, body_strength(people))
+
+
+def _bodies(ends_px: FloatArray, depth_m: FloatArray, which: IntArray, looks: _Looks) -> Strokes:
+    """Bones and joints, farthest first, thicker and stronger when nearer, fainter when unsure."""
     thick_m = _BODY_M[which % len(_BODY)]
-    width_px = np.clip(thick_m * focal_px / depth_m, 1.5, thickest_px).astype(np.float32)
+    width_px = np.clip(thick_m * looks.focal_px / depth_m, 1.5, looks.thickest_px).astype(np.float32)
     strength = np.ones(len(which), np.float32)
     if len(which):
         span_m = max(float(depth_m.max() - depth_m.min()), 1.0)
-        strength = (1.0 - 0.4 * (depth_m - depth_m.min()) / span_m).astype(np.float32)
+        near = (1.0 - _FARTHEST_FADE * (depth_m - depth_m.min()) / span_m).astype(np.float32)
+        strength = near * looks.strength.ravel()[which]
     strokes = Strokes(ends_px, BODY_SIDE[which % len(_BODY)], which // len(_BODY), width_px, strength)
     # A joint counts as a little nearer, so that it is painted over the bones that end in it.
-    return strokes[np.argsort(np.where(thick_m == _JOINT_M, _BONE_M, 0.0) - depth_m, kind="stable")]
+    order = np.argsort(np.where(thick_m == _JOINT_M, _BONE_M, 0.0) - depth_m, kind="stable")
+    return strokes[order[strength[order] > 0]]
+
+
+def _trails(ends_px: FloatArray, way: Way | None, which: IntArray, ids: Sequence[int]) -> Strokes:
+    """Ways as strokes; of those who are not in view any more nobody's."""
+    if way is None:
+        return Strokes.of_scene(ends_px, *(np.zeros(0, np.float32),) * 2)
+    place = way.place[which]
+    side = np.select([place == PELVIS, place == LEFT_HAND], [Side.MIDDLE, Side.LEFT], Side.RIGHT)
+    position = {identity: n for n, identity in enumerate(ids)}
+    who = np.array([position.get(int(identity), -1) for identity in way.person[which]], np.intp)
+    width_px = np.where(place == PELVIS, 3.0, 2.0).astype(np.float32)
+    return Strokes(ends_px, side.astype(np.int8), who, width_px, way.strength[which] * np.float32(0.7))
 
 
 def _shadows(poses_m: FloatArray, floor_m: float) -> FloatArray:
@@ -170,47 +231,10 @@ def _shadows(poses_m: FloatArray, floor_m: float) -> FloatArray:
     return flat
 
 
-def _grid(camera: OrbitCamera, floor_m: float) -> tuple[FloatArray, FloatArray]:
-    """Sides of squares fixed in the world, and strengths that fade away from the camera's target."""
-    centre = np.array(camera.target_m, np.float32)[[0, 2]]
-    reach = math.ceil(_GRID_RADIUS_M / GRID_STEP_M)
-    steps = np.arange(-reach, reach + 1, dtype=np.float32)
-    lines = (np.round(centre / GRID_STEP_M)[:, None] + steps) * GRID_STEP_M
-    x, z = (axis.ravel() for axis in np.meshgrid(lines[0], lines[1]))
-    start = np.stack([x, np.full_like(x, floor_m), z], axis=-1)
-    sides = np.array([[GRID_STEP_M, 0, 0], [0, 0, GRID_STEP_M]], np.float32)
-    pieces = np.stack([np.stack([start, start + side], axis=1) for side in sides]).reshape(-1, 2, 3)
-    far = np.linalg.norm(pieces.mean(axis=1)[:, [0, 2]] - centre, axis=1) / _GRID_RADIUS_M
-    return pieces[far < 1], 1 - far[far < 1] ** 2
-
-
-def _frustum(intrinsics: Intrinsics | None, floor_m: float) -> FloatArray:
-    """The real camera at the world's origin with a mark on its upper side; last, the line to the floor."""
-    if intrinsics is None:
-        return np.zeros((0, 2, 3), np.float32)
-    k, d = intrinsics, _FRUSTUM_M
-    left, right = -(k.cx + 0.5) / k.fx * d, (k.width - 0.5 - k.cx) / k.fx * d
-    top, bottom = -(k.cy + 0.5) / k.fy * d, (k.height - 0.5 - k.cy) / k.fy * d
-    corners = [(left, top, d), (right, top, d), (right, bottom, d), (left, bottom, d)]
-    apex = ((left + right) / 2, top - (right - left) / 4, d)
-    origin = (0.0, 0.0, 0.0)
-    pairs = [(origin, corner) for corner in corners]
-    pairs += [(corners[i], corners[(i + 1) % 4]) for i in range(4)]
-    pairs += [(corners[0], apex), (apex, corners[1]), (origin, (0.0, floor_m, 0.0))]
-    return np.array(pairs, np.float32)
-
-
-def _metres(poses_m: FloatArray) -> range:
-    """The whole metres that the ruler shows: past the farthest person."""
-    depths_m = poses_m[:, _PELVIS, 2]
-    farthest_m = float(depths_m[np.isfinite(depths_m)].max(initial=1.5))
-    return range(1, min(math.ceil(farthest_m + 0.5), _LONGEST_RULER_M) + 1)
-
-
-def _ruler(metres: range, floor_m: float) -> FloatArray:
-    """A line on the floor straight ahead of the real camera, with a tick every metre."""
-    ticks = [((-0.06, floor_m, z), (0.06, floor_m, z)) for z in metres]
-    return np.array([((0.0, floor_m, 0.0), (0.0, floor_m, metres[-1])), *ticks], np.float32)
+def _letters(camera: OrbitCamera, axes_m: FloatArray, size: Size) -> list[Label]:
+    at_px = camera.project(axes_m[:, 1] * np.float32(1.25), size)
+    labels = [Label(float(x) - 3, float(y) + 4, letter) for letter, (x, y) in zip("xyz", at_px, strict=True)]
+    return [label for label in labels if _inside(label, size)]
 
 
 def _numbers(camera: OrbitCamera, metres: range, floor_m: float, size: Size) -> list[Label]:

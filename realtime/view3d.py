@@ -27,8 +27,10 @@ PRESETS: Mapping[str, tuple[float, float]] = {
     "side": (90.0, 0.0),
     "top": (0.0, 90.0),
     "three-quarter": (40.0, 20.0),
+    "follow": (25.0, 12.0),
 }
-"""Named viewpoints as (azimuth, elevation) in degrees. `front` looks the way the real camera does."""
+"""Named viewpoints as (azimuth, elevation) in degrees. `front` looks the way the real camera does; `follow`
+stays close to the people, wherever they are from the camera."""
 
 FOV_DEG = 40.0
 
@@ -106,23 +108,26 @@ class OrbitCamera:
 class Follower:
     """Keeps people and the way to the camera in view, and the floor under their feet, without jumps.
 
-    The floor is the lowest ankle of the last seconds: how the real camera is tilted is not known.
+    The floor's height is that of the lowest ankle of the last seconds.
     """
 
     _MEMORY_S = 2.0
     _FLOOR_TAU_S = 0.3
     _OUT_TAU_S = 0.2
     _IN_TAU_S = 1.0
-    _REACH_M = 4.0
+    _REACH_M = 3.0
     _FILL = 0.84
 
     def __init__(self) -> None:
         self.floor_m = 0.9
+        self.level: FloatArray = np.eye(3, dtype=np.float32)
+        """(3, 3) how the world is turned from camera space, so that its floor is level."""
         self._ankles: deque[tuple[float, float]] = deque()
         self._seen_s: float | None = None
         self._box_m = np.array([[-0.4, -0.8, 2.8], [0.4, 0.9, 3.2]], np.float32)
         self._azimuth_deg, self._elevation_deg = PRESETS["three-quarter"]
         self._zoom = 1.0
+        self._close = False
 
     def camera(self, size: Size) -> OrbitCamera:
         """The view to paint now on a canvas of this size: as near as lets everything be seen."""
@@ -159,6 +164,7 @@ class Follower:
         """Take a viewpoint of PRESETS, at the distance that fits."""
         self._azimuth_deg, self._elevation_deg = PRESETS[name]
         self._zoom = 1.0
+        self._close = name == "follow"
 
     def update(self, poses_m: FloatArray, now_s: float) -> None:
         """Move towards the people (N, 17, 3) seen at `now_s`, on any clock; without any, stay."""
@@ -184,9 +190,11 @@ class Follower:
         self._box_m = (self._box_m + (box_m - self._box_m) * share).astype(np.float32)
 
     def _must_show(self) -> FloatArray:
-        """(10, 3) world points: the corners of the people's box, and the way to the camera."""
+        """(K, 3) world points: the corners of the people's box and, unless close, the way to the camera."""
         low, high = self._box_m
         corners = [(x, y, z) for x in (low[0], high[0]) for y in (low[1], high[1]) for z in (low[2], high[2])]
+        if self._close:
+            return np.array(corners, np.float32)
         centre = self._box_m.mean(axis=0)
         way_m = max(float(np.linalg.norm(centre)), 1e-3)
         # All of the way while people are near; less and less of it, or they would shrink to nothing.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from realtime.camera import Intrinsics
 from realtime.scene import Side, scene
+from realtime.scenery import frustum, level_from_camera, levelled
 from realtime.skeleton import H36M17
-from realtime.types import Person
+from realtime.types import Floor, Person
 from realtime.view3d import Follower
 from tests.drawing_people import drawn_person, poses_of
 
@@ -78,7 +82,7 @@ def test_the_ruler_names_every_metre_up_to_the_person() -> None:
     people = (drawn_person(root_m=(0, 0, 3.2)),)
     follower = follow(people, "three-quarter")
     numbers = scene(follower, people, CAMERA, SIZE).numbers
-    assert [number.text for number in numbers] == ["1 m", "2 m", "3 m", "4 m"]
+    assert [number.text for number in numbers if "m" in number.text] == ["1 m", "2 m", "3 m", "4 m"]
     at = follower.camera(SIZE).project(np.array([0.16, follower.floor_m, 2], np.float32), SIZE)
     assert (numbers[1].x_px, numbers[1].y_px) == pytest.approx(tuple(at), abs=0.01)
 
@@ -111,3 +115,41 @@ def test_a_broken_pose_hides_that_person_only() -> None:
     seen = scene(follow((good,)), (good, bad), CAMERA, SIZE)
     assert set(seen.people.person.tolist()) == {0}
     assert [name.text for name in seen.names] == ["#0"]
+
+
+def test_a_floor_that_is_known_is_made_level() -> None:
+    """A camera that looks down by 20 degrees: in the view, whoever stands upright is upright."""
+    tilt = math.radians(20)
+    up = np.array([0, -math.cos(tilt), -math.sin(tilt)], np.float32)
+    level = level_from_camera(Floor(up, 1.5, 0.05))
+    np.testing.assert_allclose(level @ level.T, np.eye(3), atol=1e-6)
+    np.testing.assert_allclose(level @ up, (0, -1, 0), atol=1e-6)
+    upright = drawn_person()
+    leaning = levelled(upright, np.linalg.inv(level).astype(np.float32))
+    again = levelled(leaning, level)
+    np.testing.assert_allclose(again.pose.absolute_m, upright.pose.absolute_m, atol=1e-5)
+    ends = frustum(CAMERA, 1.5, level)
+    np.testing.assert_allclose(ends[-1], [(0, 0, 0), (0, 1.5, 0)])
+    assert ends[:4, 1, 1].mean() > frustum(CAMERA, 1.5, np.eye(3, dtype=np.float32))[:4, 1, 1].mean() + 0.05
+    np.testing.assert_array_equal(level_from_camera(None), np.eye(3))
+    upside_down = level_from_camera(Floor(-up, 1.5, 0.05))
+    assert np.isfinite(upside_down).all()
+
+
+def test_a_joint_that_is_to_be_hidden_takes_its_bones_along() -> None:
+    person = drawn_person()
+    confidence = np.full(17, 0.8, np.float32)
+    confidence[H36M17.index("l_knee")] = 0
+    people = (replace(person, pose=replace(person.pose, confidence=confidence)),)
+    seen = scene(follow(people), people, CAMERA, SIZE).people
+    assert len(seen) == PER_PERSON - 3
+
+
+def test_unsure_joints_are_fainter() -> None:
+    def strength(confidence: float) -> float:
+        person = drawn_person()
+        pose = replace(person.pose, confidence=np.full(17, confidence, np.float32))
+        people = (replace(person, pose=pose),)
+        return float(scene(follow(people), people, CAMERA, SIZE).people.strength.mean())
+
+    assert strength(0.9) > strength(0.3) + 0.1 > 0.4

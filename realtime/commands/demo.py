@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,18 +11,19 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from realtime.camera import Intrinsics
+from realtime.commands.opening import SessionWish, open_run, stated_options
 from realtime.commands.options import pipeline_options, to_options
 from realtime.commands.shell import run
+from realtime.commands.source_options import source_options, to_source_options
 from realtime.errors import UsageError
+from realtime.live.keep import Keep
 from realtime.sample import TruthSink
-from realtime.stream.assemble import Assembly, Model, assemble, find_intrinsics, find_source
-from realtime.stream.ledger import Snapshot
-from realtime.stream.paced import PacedSource
+from realtime.stream.assemble import Assembly, Model, Options
 from realtime.stream.pipeline import Pipeline
+from realtime.stream.safety import Safety
 from realtime.stream.sinks import RecordSink, Sink, check_writable
 from realtime.stream.source import Source
-from realtime.stream.video import VideoSink
+from realtime.stream.video import VideoSink, check_video
 from realtime.types import Result
 
 _EXAMPLES = """
@@ -30,15 +33,23 @@ Examples:
   realtime-demo --source walk.mp4 --headless --record walk.jsonl --video walk_3d.mp4
   realtime-demo --source 0 --intrinsics camera.yaml --height 1.78
   realtime-demo --source rtsp://192.0.2.7/stream --people 3
+  realtime-demo --source walk.mp4 --headless --session walk
+  realtime-demo --source walk --headless --lifter anatomy --record anatomy.jsonl
 """
 
 
 @dataclass(slots=True)
-class CountSink:
-    """Counts results, and those with a person in them."""
+class Counts:
+    """Counts results, and those with a person in them; the sample's are compared with its truth."""
 
     frames: int = 0
     with_person: int = 0
+    truth: TruthSink | None = None
+
+    def sinks(self, is_sample: bool, options: Options) -> list[Sink]:
+        """What is to take the results."""
+        self.truth = TruthSink(max(0, -options.lag)) if is_sample else None
+        return [self, *([self.truth] if self.truth is not None else [])]
 
     def write(self, result: Result) -> None:
         """Count one result."""
@@ -47,43 +58,6 @@ class CountSink:
 
     def close(self) -> None:
         """Nothing is held open."""
-
-
-@dataclass(frozen=True, slots=True)
-class LivePipeline:
-    """What the window sees of a running pipeline."""
-
-    pipeline: Pipeline
-    assembly: Assembly
-
-    @property
-    def intrinsics(self) -> Intrinsics:
-        return self.assembly.intrinsics
-
-    @property
-    def models(self) -> list[tuple[str, str]]:
-        return [(m.manifest.name, _running(m, self.assembly)) for m in self.assembly.models]
-
-    @property
-    def fallback(self) -> str:
-        return self.assembly.fallback
-
-    @property
-    def finished(self) -> bool:
-        return self.pipeline.finished
-
-    @property
-    def error(self) -> BaseException | None:
-        return self.pipeline.error
-
-    def latest(self) -> Result | None:
-        return self.pipeline.latest()
-
-    def snapshot(self) -> Snapshot:
-        return self.pipeline.snapshot()
-
-    def stop(self) -> None:
-        self.pipeline.stop()
 
 
 def _running(model: Model, assembly: Assembly) -> str:
@@ -99,6 +73,14 @@ def _running(model: Model, assembly: Assembly) -> str:
 
 @click.command(epilog=_EXAMPLES)
 @pipeline_options
+@source_options
+@click.option(
+    "--session",
+    type=click.Path(path_type=Path),
+    metavar="OUT",
+    help="Write a folder that, given as --source, is lifted again: the same 2D, any lifter or camera.",
+)
+@click.option("--session-frames", is_flag=True, help="Keep the pictures in it too, without loss.")
 @click.option("--headless", is_flag=True, help="No window: a progress bar instead.")
 @click.option(
     "--record", type=click.Path(path_type=Path), metavar="OUT.jsonl", help="Write one JSON line a frame."
@@ -109,37 +91,49 @@ def _running(model: Model, assembly: Assembly) -> str:
     metavar="OUT.mp4",
     help="Write the overlay beside the 3D skeleton.",
 )
-def demo(headless: bool, record: Path | None, video: Path | None, **given: Any) -> None:
+def demo(
+    headless: bool,
+    record: Path | None,
+    video: Path | None,
+    session: Path | None,
+    session_frames: bool,
+    **given: Any,
+) -> None:
     """Show people in 3D, in metres, in camera space, with the delay shown."""
-    options = to_options(given)
+    kept = SessionWish(session, session_frames)
     outputs = [path for path in (record, video) if path is not None]
     _check_outputs(outputs, given["source"])
-    in_window = not headless and _window_can_open()
-    source, is_sample = find_source(given["source"])
-    try:
-        if given["source"] is None:
-            click.echo(f"source: {'the sample clip (no camera found)' if is_sample else source.info.name}")
-        if in_window and not source.info.live:
-            source = PacedSource(source)
-        intrinsics = find_intrinsics(options, source.info, is_sample)
-        sinks: list[Sink] = [VideoSink(video, source.info.fps, intrinsics)] if video else []
-        assembly = assemble(options, intrinsics)
-    except BaseException:
-        source.close()
-        raise
+    if video is not None:
+        check_video(video)
+    outputs += [session] if session else []
+    options, how, count = to_options(given), to_source_options(given), Counts()
+    if not headless and _window_can_open():
+        from realtime.commands.windowed import run_in_window
+
+        keep = Keep(record, video, session, session_frames, given["frames"], count.sinks)
+        shown = run_in_window(given["source"], options, how, keep, stated_options(options))
+        if shown is not None and keep.assembly is not None:
+            _report(shown.pipeline, keep.assembly, count, outputs)
+        return
+    opened = open_run(given["source"], options, how, kept)
+    source, assembly = opened.source, opened.assembly
+    if given["source"] is None:
+        found = "the sample clip (no camera found)" if opened.is_sample else source.info.name
+        click.echo(f"source: {found}")
+    sinks: list[Sink] = [*opened.sinks]
+    if video is not None:
+        sinks.append(VideoSink(video, source.info.fps, assembly.intrinsics))
     if record is not None:
         sinks.append(RecordSink(record, assembly.header()))
-    count, truth = CountSink(), TruthSink(max(0, -options.lag)) if is_sample else None
-    sinks += [count, *([truth] if truth else [])]
-    pipeline = Pipeline(source, assembly.perception, sinks, given["frames"])
+    sinks += count.sinks(opened.is_sample, opened.options)
+    # A moment before a camera does not come back; a file's run can be started again.
+    safety = Safety(outlive_sinks=source.info.live)
+    pipeline = Pipeline(source, assembly.perception, sinks, given["frames"], safety=safety)
     try:
-        if in_window:
-            _run_window(pipeline, assembly, source.info.name)
-        else:
-            _run_headless(pipeline, source, given["frames"])
+        _run_headless(pipeline, source, given["frames"])
     finally:
         pipeline.stop()
-    _report(pipeline, assembly, count, truth, outputs)
+    _report(pipeline, assembly, count, outputs)
 
 
 def _check_outputs(outputs: list[Path], source: str | None) -> None:
@@ -153,9 +147,13 @@ def _check_outputs(outputs: list[Path], source: str | None) -> None:
 
 
 def _window_can_open() -> bool:
-    from realtime.ui.app import display_available
+    from realtime.ui.app import DisplayProbe
 
-    reason = display_available()
+    probe = DisplayProbe()
+    # While a child process tries the display, this one loads what a window needs.
+    with contextlib.suppress(ImportError):
+        importlib.import_module("realtime.ui.window")
+    reason = probe.reason()
     if reason is not None:
         click.echo(f"running headless: {reason}")
     return reason is None
@@ -178,19 +176,8 @@ def _run_headless(pipeline: Pipeline, source: Source, frames: int | None) -> Non
             bar.update(snapshot.frames - bar.n)
 
 
-def _run_window(pipeline: Pipeline, assembly: Assembly, title: str) -> None:
-    from realtime.ui.app import run_window
-
-    pipeline.start()
-    run_window(LivePipeline(pipeline, assembly), title)
-    pipeline.stop()
-    if pipeline.error is not None:
-        pipeline.wait()
-
-
-def _report(
-    pipeline: Pipeline, assembly: Assembly, count: CountSink, truth: TruthSink | None, outputs: list[Path]
-) -> None:
+def _report(pipeline: Pipeline, assembly: Assembly, count: Counts, outputs: list[Path]) -> None:
+    """Say how it went. Raises what an output was lost to."""
     snapshot = pipeline.snapshot()
     camera = assembly.intrinsics
     click.echo(f"{count.frames} frames, {count.with_person} with a person; {snapshot.fps:.0f} frames/s")
@@ -201,10 +188,14 @@ def _report(
     click.echo(f"camera: {camera.source}, {camera.fov_deg:.0f} degrees across the longer side")
     for reason, frames in snapshot.drops.items():
         click.echo(f"dropped {frames} frames: {reason}")
-    if truth is not None:
-        click.echo(str(truth.error()))
+    for fault, times in pipeline.faults.items():
+        click.echo(f"{fault}: {times}")
+    if count.truth is not None:
+        click.echo(str(count.truth.error()))
     for path in outputs:
         click.echo(f"wrote {path.resolve()}" if path.exists() else f"nothing to write to {path}")
+    for lost in pipeline.lost_outputs:
+        raise lost
 
 
 def main() -> None:

@@ -10,13 +10,16 @@ import click
 
 from realtime.engines.open import Choice
 from realtime.models.catalogue import BLAZEPOSE, DEFAULT_LIFTER, lifter_names
+from realtime.size import LIMBS
 from realtime.stream.assemble import Options
+from realtime.stream.smooth import DEFAULT_STRENGTH, LEAST_STRENGTH, MOST_STRENGTH
 
 _OPTIONS = (
     click.option(
         "--source",
         metavar="S",
-        help="Camera index, video file, folder of images, rtsp:// or http(s):// address, or `sample`. "
+        help="Camera index, video file, folder of images, rtsp:// or http(s):// address, `pipe:` (standard "
+        "input: YUV4MPEG2 or JPEGs; `pipe:live` for the latest frame only), or `sample`. "
         "Without it: camera 0 if there is one, else the sample clip.",
     ),
     click.option(
@@ -41,6 +44,25 @@ _OPTIONS = (
         type=click.FloatRange(0.5, 2.6),
         metavar="M",
         help="Body height in metres: fixes the scale, which one camera cannot see.",
+    ),
+    click.option(
+        "--limb",
+        metavar="NAME=M",
+        help=f"Instead of --height: the length of a limb in metres, such as thigh=0.44 (hip to knee); "
+        f"{', '.join(LIMBS)}.",
+    ),
+    click.option(
+        "--smooth",
+        type=click.FloatRange(LEAST_STRENGTH, MOST_STRENGTH),
+        default=DEFAULT_STRENGTH,
+        show_default=True,
+        metavar="S",
+        help="How calm poses are made: 0 not at all, 1 most. More lags more; the window says how much.",
+    ),
+    click.option(
+        "--floor",
+        is_flag=True,
+        help="People stand on a level floor: feet that stand do not slide, and are on it.",
     ),
     click.option(
         "--lifter",

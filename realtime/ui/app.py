@@ -7,40 +7,74 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from realtime.ui.window import Live
+    from realtime.ui.live import Live
 
 _PROBE_TIMEOUT_S = 20.0
-_PROBE = "import PySide6.QtOpenGLWidgets; from PySide6.QtWidgets import QApplication; QApplication([])"
+_CLOSE_TIMEOUT_S = 10.0
+_PROBE = "from PySide6.QtWidgets import QApplication; QApplication([])"
 _DEBIAN_PACKAGES = (
     "libegl1 libgl1 libfontconfig1 libdbus-1-3 libglib2.0-0 "
     "libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0"
 )
 
 
-def display_available() -> str | None:
-    """None if a window can be opened here, else why not, in words.
+class DisplayProbe:
+    """Finds out whether a window can be opened here; begins at once, so that other work can go on meanwhile.
 
     Qt ends the process when its platform plugin does not load, so a child process tries first.
     """
-    for package in ("PySide6", "pyqtgraph"):
-        if importlib.util.find_spec(package) is None:
-            return f"{package} is not installed"
+
+    def __init__(self) -> None:
+        self._known = _reason_without_trying()
+        self._child: subprocess.Popen[str] | None = None
+        if not self._known:
+            try:
+                self._child = subprocess.Popen(
+                    [sys.executable, "-c", _PROBE],
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+            except OSError as error:
+                self._known = f"Qt could not be tried: {error.strerror}"
+
+    def reason(self) -> str | None:
+        """None if a window can be opened here, else why not, in words. Waits for the answer."""
+        child = self._child
+        if child is None:
+            return self._known or None
+        try:
+            _, said = child.communicate(timeout=_PROBE_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.communicate()
+            return f"the display did not answer within {_PROBE_TIMEOUT_S:g} s"
+        return None if child.returncode == 0 else _reason(said)
+
+    def abandon(self) -> None:
+        """Nobody wants to know any more."""
+        if self._child is not None:
+            self._child.kill()
+            self._child.communicate()
+
+
+def display_available() -> str | None:
+    """None if a window can be opened here, else why not, in words."""
+    return DisplayProbe().reason()
+
+
+def _reason_without_trying() -> str:
+    if importlib.util.find_spec("PySide6") is None:
+        return "PySide6 is not installed"
     named = os.environ.get("QT_QPA_PLATFORM")
     if sys.platform.startswith("linux") and not named:
         if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
             return "there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set"
-    try:
-        probe = subprocess.run(
-            [sys.executable, "-c", _PROBE], capture_output=True, text=True, timeout=_PROBE_TIMEOUT_S
-        )
-    except subprocess.TimeoutExpired:
-        return f"the display did not answer within {_PROBE_TIMEOUT_S:g} s"
-    except OSError as error:
-        return f"Qt could not be tried: {error.strerror}"
-    return None if probe.returncode == 0 else _reason(probe.stderr)
+    return ""
 
 
 def _reason(stderr: str) -> str:
@@ -56,17 +90,21 @@ def _reason(stderr: str) -> str:
     return f"Qt cannot start ({lines[0] if lines else 'it says nothing'})"
 
 
-def run_window(live: Live, title: str) -> int:
-    """Show a live pipeline until the window is closed, then stop the pipeline. Returns an exit status.
+def run_window(live: Live, title: str, settings: Path | None = None) -> int:
+    """Show and start a player until the window is closed, then stop it. Returns an exit status.
 
     Ctrl-C closes the window. Call it on the main thread, once `display_available` says a window can be.
+    settings: where the window's layout is kept; the user's own file without it.
     """
+    from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
 
+    from realtime.ui.preferences import Preferences
     from realtime.ui.window import Window
 
     app = QApplication.instance() or QApplication([title])
-    window = Window(live, title)
+    preferences = Preferences(settings)
+    window = Window(live, title, preferences)
 
     def interrupt(*_: Any) -> None:
         window.close()
@@ -74,7 +112,11 @@ def run_window(live: Live, title: str) -> int:
     before = signal.signal(signal.SIGINT, interrupt)
     try:
         window.show()
+        # The window is there before anything heavy begins to compete with it.
+        QTimer.singleShot(0, live.start)
         status = app.exec()
     finally:
         signal.signal(signal.SIGINT, before)
-    return status or int(live.error is not None)
+        live.close(_CLOSE_TIMEOUT_S)
+        preferences.flush()
+    return status or int(live.state.problem is not None)

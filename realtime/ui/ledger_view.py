@@ -1,4 +1,4 @@
-"""Where the time goes: stacked bars a frame, and the numbers that matter."""
+"""Where the time goes: one large number, bars a frame, and what else matters. It only shows snapshots."""
 
 # Qt names the methods that are overridden here.
 # ruff: noqa: N802
@@ -7,20 +7,50 @@ from __future__ import annotations
 
 import statistics
 from collections import deque
-from collections.abc import Sequence
 
-import numpy as np
-import pyqtgraph as pg
 from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from realtime.camera import Intrinsics
-from realtime.draw import BACKGROUND, MUTED, STAGE_COLOURS, Rgb
-from realtime.stream.ledger import CAPTURE, STAGES, TOTAL, Entry, Snapshot
+from realtime.live.state import State
+from realtime.stream.ledger import TOTAL, Snapshot
+from realtime.stream.source import SourceStatus
+from realtime.ui.bars import Bars
+from realtime.ui.theme import Theme
 
-_BARS = 160
-_PARTS = (CAPTURE, *STAGES)
-_FIGURES = ("frames a second", "total", "shown after", "dropped", "models", "camera")
+_AGES = 120
+_FIGURES = ("pictures", "left out", "lag", "engine", "camera", "3D view")
+
+
+class ElidedLabel(QLabel):
+    """One line, cut where there is no room; the whole of it as a tool tip."""
+
+    def __init__(self, text: str = "–") -> None:
+        super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._whole = ""
+        self.set_text(text)
+
+    @property
+    def whole(self) -> str:
+        """All that it says."""
+        return self._whole
+
+    def set_text(self, text: str) -> None:
+        """Replace what it says."""
+        if text != self._whole:
+            self._whole = text
+            self.setToolTip(text if len(text) > 1 else "")
+            self._cut()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._cut()
+
+    def _cut(self) -> None:
+        fits = self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideRight, max(self.width(), 20))
+        self.setText(fits)
 
 
 class LedgerView(QWidget):
@@ -28,123 +58,144 @@ class LedgerView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setObjectName("panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("Latency")
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._ages_ms: deque[float] = deque(maxlen=120)
-        self._legend = QLabel()
-        self._plot, self._bars = _make_plot()
-        self._values = {name: QLabel("–") for name in _FIGURES}
-        self._fallback = QLabel()
+        self._ages_ms: deque[float] = deque(maxlen=_AGES)
+        self.bars = Bars()
+        self._big, self._spread, self._work = QLabel("–"), QLabel(), QLabel()
+        self._big.setObjectName("big")
+        self._big.setAccessibleName("Age at display, milliseconds")
+        self._big.setToolTip("How old a picture is when it is painted: from the grab to the screen, median")
+        self._work.setToolTip("From the grab to the result, median and percentiles")
+        for label in (self._spread, self._work):
+            label.setObjectName("caption")
+        self._figures = {name: ElidedLabel() for name in _FIGURES}
+        self._fallback = ElidedLabel("")
         self._fallback.setObjectName("caption")
-        # A wrapped label would make the whole panel's height follow its width; a long reason is cut instead.
-        self._fallback.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._fallback.hide()
-        left = QVBoxLayout()
-        left.setSpacing(2)
-        left.addWidget(self._legend)
-        left.addWidget(self._plot)
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(12, 8, 12, 8)
-        layout.setSpacing(24)
-        layout.addLayout(left, 3)
-        layout.addLayout(self._make_figures(), 2)
+        layout.setContentsMargins(20, 10, 20, 12)
+        layout.setSpacing(28)
+        layout.addLayout(self._make_big())
+        layout.addWidget(self.bars, 7)
+        layout.addLayout(self._make_figures(), 4)
 
     def sizeHint(self) -> QSize:
-        return QSize(720, 176)
+        return QSize(1280, 168)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(560, 150)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take other colours."""
+        self.bars.set_theme(theme)
 
     def add_age(self, age_ms: float) -> None:
         """Take note of how old a frame was when it was painted."""
         self._ages_ms.append(age_ms)
 
+    def clear(self) -> None:
+        """Another pipeline: forget the ages of the one before."""
+        self._ages_ms.clear()
+
     def text(self, figure: str) -> str:
-        """What a figure says now."""
-        return self._values[figure].text()
-
-    def refresh(
-        self, snapshot: Snapshot, models: Sequence[tuple[str, str]], intrinsics: Intrinsics | None
-    ) -> None:
-        """Show a snapshot. models: (name, backend) of each net."""
-        self._refresh_bars(snapshot.recent[-_BARS:])
-        squares = (
-            f'<span style="color:{_hex(STAGE_COLOURS[part])}">■</span> {part}'
-            + (f" {snapshot.stages[part].p50_ms:.1f}" if part in snapshot.stages else "")
-            for part in _PARTS
-        )
-        self._legend.setText("&nbsp;&nbsp; ".join(squares) + "&nbsp;&nbsp; ms, median")
-        total = snapshot.stages.get(TOTAL)
-        if total is not None and snapshot.frames:
-            self._values["frames a second"].setText(f"{snapshot.fps:.1f}")
-            self._values["total"].setText(
-                f"{total.p50_ms:.0f} ms   p95 {total.p95_ms:.0f}   p99 {total.p99_ms:.0f}"
-            )
-        if self._ages_ms:
-            self._values["shown after"].setText(f"{statistics.median(self._ages_ms):.0f} ms")
-        drops = ", ".join(f"{count} ({reason})" for reason, count in snapshot.drops.items() if count)
-        self._values["dropped"].setText(drops or "none")
-        self._values["models"].setText("\n".join(f"{name} · {backend}" for name, backend in models) or "–")
-        self._values["camera"].setText(describe(intrinsics))
-
-    def show_fallback(self, reason: str) -> None:
-        """Say what would run the nets faster and why it does not; nothing if there is nothing to say."""
-        self._fallback.setText(reason)
-        self._fallback.setToolTip(reason)
-        self._fallback.setVisible(bool(reason))
+        """What a figure says now; `age`, `spread` and `work` are those of the large number."""
+        special = {"age": self._big, "spread": self._spread, "work": self._work}
+        return special[figure].text() if figure in special else self._figures[figure].whole
 
     @property
     def fallback(self) -> str:
         """What is said of a fallback now."""
-        return self._fallback.text()
+        return self._fallback.whole
 
     @property
     def fallback_is_shown(self) -> bool:
         """Whether the line about a fallback is there."""
         return not self._fallback.isHidden()
 
-    def _refresh_bars(self, entries: Sequence[Entry]) -> None:
-        shares = np.array([[entry.age_ms.get(part, 0.0) for part in _PARTS] for entry in entries])
-        shares = shares.reshape(len(entries), len(_PARTS))
-        tops = shares.cumsum(axis=1)
-        x = np.arange(-len(entries), 0) + 0.5
-        for part, bar in enumerate(self._bars):
-            bar.setOpts(x=x, y0=tops[:, part] - shares[:, part], height=shares[:, part])
-        highest = float(np.quantile(tops[:, -1], 0.98)) if len(entries) else 40.0
-        self._plot.setYRange(0, max(highest * 1.15, 10.0), padding=0)
+    def refresh(self, snapshot: Snapshot, state: State, status: SourceStatus) -> None:
+        """Show a snapshot, and what state says of the pipeline it is of."""
+        self.bars.show_snapshot(snapshot)
+        total = snapshot.stages.get(TOTAL)
+        has_any = total is not None and snapshot.frames > 0
+        ages = sorted(self._ages_ms)
+        self._big.setText(f"{statistics.median(ages):.0f} ms" if ages else "– ms")
+        self._spread.setText("grab to screen" + (f"   p95 {_at(ages, 0.95):.0f}" if ages else ""))
+        if has_any and total is not None:
+            tail = f"p95 {total.p95_ms:.0f}   p99 {total.p99_ms:.0f}"
+            self._work.setText(f"to result {total.p50_ms:.0f}   {tail}")
+        else:
+            self._work.setText("")
+        fps_in = state.source.fps if state.source is not None else 0.0
+        rate = f"{snapshot.fps:.1f} of {fps_in:.0f} a second" if has_any else "–"
+        self._figures["pictures"].set_text(rate)
+        self._figures["left out"].set_text(left_out(snapshot, status))
+        self._figures["lag"].set_text(lag_words(state.lag_frames, fps_in))
+        self._figures["engine"].set_text(engine_words(state))
+        self._figures["engine"].setToolTip("\n".join(f"{net} ({net.licence})" for net in state.nets))
+        self._figures["camera"].set_text(describe(state.intrinsics))
+        self._fallback.set_text(state.fallback)
+        self._fallback.setVisible(bool(state.fallback))
+
+    def show_drawing(self, drawing: str, reason: str) -> None:
+        """Say what draws the 3D view, and why."""
+        words = {"opengl": "OpenGL", "painter": "software"}[drawing]
+        self._figures["3D view"].set_text(f"{words}: {reason}" if reason else words)
+
+    def _make_big(self) -> QVBoxLayout:
+        column = QVBoxLayout()
+        column.setSpacing(1)
+        column.addStretch(1)
+        for label in (self._big, self._spread, self._work):
+            column.addWidget(label)
+        column.addStretch(1)
+        self._big.setMinimumWidth(self.fontMetrics().horizontalAdvance("to result 000   p95 000   p99 000"))
+        return column
 
     def _make_figures(self) -> QGridLayout:
         grid = QGridLayout()
         grid.setHorizontalSpacing(14)
-        grid.setVerticalSpacing(3)
-        for row, (name, value) in enumerate(self._values.items()):
+        grid.setVerticalSpacing(2)
+        for row, (name, value) in enumerate(self._figures.items(), 1):
             caption = QLabel(name)
             caption.setObjectName("caption")
-            value.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
-            grid.addWidget(caption, row, 0, Qt.AlignmentFlag.AlignTop)
-            grid.addWidget(value, row, 1, Qt.AlignmentFlag.AlignTop)
-        grid.addWidget(self._fallback, len(self._values), 0, 1, 2)
+            value.setAccessibleName(name)
+            grid.addWidget(caption, row, 0)
+            grid.addWidget(value, row, 1)
+        grid.addWidget(self._fallback, len(self._figures) + 1, 0, 1, 2)
         grid.setColumnStretch(1, 1)
-        grid.setRowStretch(len(self._values) + 1, 1)
+        for row in (0, len(self._figures) + 2):
+            grid.setRowStretch(row, 1)
         return grid
 
 
-def _make_plot() -> tuple[pg.PlotWidget, list[pg.BarGraphItem]]:
-    plot = pg.PlotWidget(background=BACKGROUND)
-    plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    plot.setMouseEnabled(x=False, y=False)
-    plot.setMenuEnabled(False)
-    plot.hideButtons()
-    plot.hideAxis("bottom")
-    axis = plot.getAxis("left")
-    axis.setPen(MUTED)
-    axis.setTextPen(MUTED)
-    axis.setLabel("ms a frame")
-    plot.showGrid(y=True, alpha=0.15)
-    plot.setXRange(-_BARS, 0, padding=0)
-    bars = []
-    for part in _PARTS:
-        bar = pg.BarGraphItem(x=[], y0=[], height=[], width=0.86, brush=STAGE_COLOURS[part], pen=None)
-        plot.addItem(bar)
-        bars.append(bar)
-    return plot, bars
+def _at(ordered: list[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def left_out(snapshot: Snapshot, status: SourceStatus) -> str:
+    """How many frames were let go, and why."""
+    parts = [f"{count}: {reason}" for reason, count in snapshot.drops.items() if count]
+    if status.overtaken:
+        parts.append(f"{status.overtaken}: a newer one was there first")
+    if status.damaged:
+        parts.append(f"{status.damaged}: damaged")
+    return ", ".join(parts) or "none"
+
+
+def lag_words(frames: int, fps: float) -> str:
+    """How far answers lie behind the newest frame, or ahead of it."""
+    if not frames:
+        return "none"
+    time = f" ({abs(frames) / fps * 1e3:.0f} ms)" if fps > 0 else ""
+    return f"{abs(frames)} frame{'s' * (abs(frames) != 1)} {'late' if frames > 0 else 'ahead'}{time}"
+
+
+def engine_words(state: State) -> str:
+    """What runs the networks, the same back ends together."""
+    backends = dict.fromkeys(f"{net.backend} {net.precision}" for net in state.nets)
+    return ", ".join(backends) or "–"
 
 
 def describe(intrinsics: Intrinsics | None) -> str:
@@ -158,7 +209,3 @@ def describe(intrinsics: Intrinsics | None) -> str:
         "metadata": f"{field}, from the file",
         "calibrated": f"calibrated, {field}",
     }[intrinsics.source]
-
-
-def _hex(rgb: Rgb) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*rgb)

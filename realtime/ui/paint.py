@@ -1,36 +1,45 @@
-"""What the views paint with: the palette as Qt colours, strokes, and words on a plate."""
+"""What the views paint with: colours as Qt's, strokes, and words on a plate."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
+from itertools import groupby
 
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
+import numpy as np
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPixmap
+from PySide6.QtWidgets import QWidget
 
-from realtime.draw import BACKGROUND, SHADOW, TEXT, Rgb, mixed
-from realtime.scene import Strokes
+from realtime.draw import Rgb
+from realtime.scene import Side, Strokes
+from realtime.types import Array
+from realtime.ui.theme import Theme
 
 _LEVELS = 16
 _RIM_PX = 2.0
+_HOLLOW = 0.5
+_SMALLEST_HOLLOW_PX = 4.0
 
 
-@lru_cache(maxsize=1024)
-def colour(rgb: Rgb, level: int = _LEVELS, over_background: bool = True) -> QColor:
-    """A colour at level / 16 of its strength: mixed into the 3D view's background, or see-through."""
-    if over_background:
-        return QColor(*mixed(rgb, level / _LEVELS))
-    return QColor(*rgb, round(255 * level / _LEVELS))
+@lru_cache(maxsize=2048)
+def colour(rgb: Rgb, level: int = _LEVELS, over: Rgb | None = None) -> QColor:
+    """A colour at level / 16 of its strength: mixed into what is behind it, or see-through without that."""
+    if over is None:
+        return QColor(*rgb, round(255 * level / _LEVELS))
+    share = level / _LEVELS
+    return QColor(*(round(under + (top - under) * share) for under, top in zip(over, rgb, strict=True)))
 
 
-def paint_strokes(
-    painter: QPainter, strokes: Strokes, rgb_of: Callable[[int, int], Rgb], over_background: bool
+def paint_bodies(
+    painter: QPainter, strokes: Strokes, ids: list[int], theme: Theme, over_canvas: bool
 ) -> None:
-    """Paint body strokes in order, each with a dark rim that sets it off from what lies behind.
+    """Paint body strokes in order, each with a rim against what lies behind it; right joints are hollow.
 
-    rgb_of: the colour for a (side, person). over_background: whether strength mixes the colour into the
-    plain background (the 3D view) or lets the picture through.
+    ids: of the people. over_canvas: whether strength mixes the colour into the plain canvas (the 3D view) or
+    lets the picture through.
     """
+    over = theme.canvas if over_canvas else None
+    rim_rgb = theme.shade if over_canvas else (11, 12, 16)
     ends, widths = strokes.ends_px.tolist(), strokes.width_px.tolist()
     levels = (strokes.strength * _LEVELS).round().astype(int).tolist()
     pen = QPen()
@@ -39,9 +48,11 @@ def paint_strokes(
         ends, widths, levels, strokes.side.tolist(), strokes.person.tolist(), strict=True
     ):
         start, end = QPointF(*a), QPointF(*b)
-        rim = colour(SHADOW, _LEVELS if over_background else level, over_background)
-        line = colour(rgb_of(side, person), level, over_background)
-        for shade, wide in ((rim, width + _RIM_PX), (line, width)):
+        rim = colour(rim_rgb, _LEVELS if over_canvas else level, over)
+        shades = [(rim, width + _RIM_PX), (colour(theme.body(side, ids[person]), level, over), width)]
+        if a == b and side == Side.RIGHT and width >= _SMALLEST_HOLLOW_PX:
+            shades.append((rim, width * _HOLLOW))
+        for shade, wide in shades:
             pen.setColor(shade)
             pen.setWidthF(wide)
             painter.setPen(pen)
@@ -51,23 +62,54 @@ def paint_strokes(
                 painter.drawLine(start, end)
 
 
+def paint_lines(painter: QPainter, strokes: Strokes, rgb: Rgb, over: Rgb) -> None:
+    """Paint lines of one colour, grouped by strength and width: few calls for many lines."""
+    if not len(strokes):
+        return
+    levels = np.ceil(strokes.strength * 8).astype(int) * 2
+    widths_px = np.maximum(np.round(strokes.width_px), 1)
+    order = np.lexsort((widths_px, levels))
+    rows = zip(levels[order].tolist(), widths_px[order].tolist(), _lines(strokes.ends_px[order]), strict=True)
+    for (level, width), group in groupby(rows, key=lambda row: row[:2]):
+        pen = QPen(colour(rgb, level, over), width)
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        painter.setPen(pen)
+        painter.drawLines([line for _, _, line in group])
+
+
+def _lines(ends_px: Array) -> list[QLineF]:
+    return [QLineF(*line) for line in ends_px.reshape(-1, 4).tolist()]
+
+
+def fresh_layer(widget: QWidget) -> QPixmap:
+    """An empty picture of a widget's size on its screen. What is painted there is shown again and again for
+    the price of a copy, until there is something new."""
+    density = widget.devicePixelRatioF()
+    layer = QPixmap(max(1, round(widget.width() * density)), max(1, round(widget.height() * density)))
+    layer.setDevicePixelRatio(density)
+    return layer
+
+
+def fits(layer: QPixmap, widget: QWidget) -> bool:
+    """Whether a layer is of a widget's size."""
+    density = widget.devicePixelRatioF()
+    across, down = round(widget.width() * density), round(widget.height() * density)
+    return layer.devicePixelRatioF() == density and (layer.width(), layer.height()) == (across, down)
+
+
 def paint_plate(
-    painter: QPainter, text: str, at: QPointF, bounds: QRectF, rgb: Rgb = TEXT, centred: bool = False
+    painter: QPainter, text: str, at: QPointF, bounds: QRectF, rgb: Rgb, backing: Rgb = (22, 25, 31)
 ) -> None:
-    """Words on a dark plate, kept inside `bounds`. at: its lower left corner, or its centre."""
+    """Words on a plate whose lower left corner is at `at`, kept inside `bounds`."""
     padding = 5.0
-    flags = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap)
-    room = bounds.adjusted(padding * 2, padding * 2, -padding * 2, -padding * 2)
-    measured = QFontMetricsF(painter.font()).boundingRect(room, flags, text)
+    flags = int(Qt.AlignmentFlag.AlignCenter)
+    measured = QFontMetricsF(painter.font()).boundingRect(bounds, flags, text)
     plate = QRectF(0, 0, measured.width() + padding * 2, measured.height() + padding)
-    if centred:
-        plate.moveCenter(at)
-    else:
-        plate.moveBottomLeft(at)
+    plate.moveBottomLeft(at)
     plate.moveLeft(min(max(plate.left(), bounds.left()), max(bounds.right() - plate.width(), bounds.left())))
     plate.moveTop(min(max(plate.top(), bounds.top()), max(bounds.bottom() - plate.height(), bounds.top())))
     painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(colour(BACKGROUND, 13, over_background=False))
+    painter.setBrush(colour(backing, 13))
     painter.drawRoundedRect(plate, 4, 4)
     painter.setPen(colour(rgb))
     painter.drawText(plate, flags, text)

@@ -1,49 +1,83 @@
-"""The 3D view: people in metres, the floor, the camera. Painted in software; drag, wheel, presets."""
+"""The 3D view: people in metres, the floor, the camera. OpenGL where it is quick, else a software painter."""
 
 # Qt names the methods that are overridden here.
 # ruff: noqa: N802
 
 from __future__ import annotations
 
-from itertools import groupby
+from dataclasses import replace
 
-import numpy as np
-from PySide6.QtCore import QLineF, QPointF, QSize, Qt
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QHideEvent,
+    QImage,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPixmap,
+    QResizeEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from realtime.camera import Intrinsics
-from realtime.draw import BACKGROUND, CAMERA, GRID, LEFT, MUTED, RIGHT, SHADOW, Rgb, colour_of
-from realtime.scene import GRID_STEP_M, Label, Side, Strokes, absolute_poses_m, scene
-from realtime.types import Person
-from realtime.ui.paint import colour, paint_strokes
+from realtime.scene import Scene, Side, absolute_poses_m, scene
+from realtime.scenery import GRID_STEP_M, level_from_camera, levelled
+from realtime.trails import Trails, Way
+from realtime.types import Floor, Person
+from realtime.ui.choices import Drawing
+from realtime.ui.gl_scene import Shot
+from realtime.ui.gl_worker import GlWorker
+from realtime.ui.paint import colour, fits, fresh_layer, paint_bodies, paint_lines
+from realtime.ui.scene_words import distance_words, mirrored_scene, paint_label
+from realtime.ui.shots import shot_of
+from realtime.ui.theme import DARK, Theme
 from realtime.view3d import Follower, OrbitCamera, Size
 
 _DEG_PER_PX = 0.35
+_DEG_PER_KEY = 10.0
 _ZOOM_PER_STEP = 1.15
 _WHEEL_STEP = 120
+_MOST_DISTANCES = 3
+_WIDE_PX = 480
+PAINTED = "painter"
+OPENGL = "opengl"
 
 
 class SkeletonView(QWidget):
-    """Paints people where they stand. Dragging walks around them, the wheel comes closer.
+    """Paints people where they stand. Dragging or the arrow keys walk around them, the wheel comes closer.
 
-    A double click returns to the three-quarter view.
+    A double click returns to the three-quarter view. drawing_changed: emitted with what draws, and why.
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    drawing_changed = Signal(str, str)
+
+    def __init__(self, parent: QWidget | None = None, drawing: Drawing = "painter") -> None:
         super().__init__(parent)
         self.setAccessibleName("3D view")
+        self.setAccessibleDescription("People as skeletons in metres; arrow keys turn the view")
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 120)
         self.setCursor(Qt.CursorShape.OpenHandCursor)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._follower = Follower()
+        self._trails = Trails()
+        self._with_trails = True
+        self._theme = DARK
+        self._mirrored = False
         self._people: tuple[Person, ...] = ()
         self._intrinsics: Intrinsics | None = None
         self._grabbed: QPointF | None = None
+        self._gl: GlWorker | None = None
+        self._drawn: tuple[QImage, Shot] | None = None
+        self._layer: QPixmap | None = None
+        self.wanted_drawing: Drawing = "painter"
+        self.drawing, self.drawing_reason = PAINTED, ""
+        self.set_drawing(drawing)
 
     def sizeHint(self) -> QSize:
-        return QSize(540, 540)
+        return QSize(640, 540)
 
     @property
     def camera(self) -> OrbitCamera:
@@ -54,15 +88,104 @@ class SkeletonView(QWidget):
     def _size(self) -> Size:
         return float(self.width()), float(self.height())
 
-    def show_people(self, people: tuple[Person, ...], intrinsics: Intrinsics | None, now_s: float) -> None:
-        """Replace who is shown. now_s: when they were seen, on any steady clock."""
+    @property
+    def _way(self) -> Way | None:
+        return self._trails.way(self._follower.floor_m) if self._with_trails else None
+
+    def set_drawing(self, drawing: Drawing) -> None:
+        """Draw in OpenGL, in software, or in OpenGL only where that is quick. Until OpenGL is ready, and
+        when it gives up, the software painter serves."""
+        self.close_drawing()
+        self.wanted_drawing = drawing
+        if drawing != "painter":
+            self._gl = GlWorker(auto=drawing == "auto")
+            self._gl.drawn.connect(self._take)
+            self._gl.gave_up.connect(self._fall_back)
+        self._refresh()
+
+    def close_drawing(self) -> None:
+        """End the OpenGL thread, if there is one."""
+        if self._gl is not None:
+            self._gl.drawn.disconnect(self._take)
+            self._gl.gave_up.disconnect(self._fall_back)
+            self._gl.close()
+            self._gl.deleteLater()
+            self._gl = None
+        self._drawn = None
+        self.drawing, self.drawing_reason = PAINTED, ""
+
+    def _take(self, image: QImage, shot: Shot) -> None:
+        self._drawn = image, shot
+        if self.drawing != OPENGL:
+            self.drawing = OPENGL
+            self.drawing_changed.emit(OPENGL, "")
+        self._repaint()
+
+    def _fall_back(self, reason: str) -> None:
+        self.close_drawing()
+        self.drawing_reason = reason
+        self.drawing_changed.emit(PAINTED, reason)
+        self._repaint()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take other colours."""
+        self._theme = theme
+        self._refresh()
+
+    def set_mirrored(self, mirrored: bool) -> None:
+        """Swap left and right of the canvas, as beside a mirrored picture."""
+        self._mirrored = mirrored
+        self._refresh()
+
+    def set_trails(self, shown: bool) -> None:
+        """Show where people were, or not."""
+        self._with_trails = shown
+        self._refresh()
+
+    def show_people(
+        self,
+        people: tuple[Person, ...],
+        intrinsics: Intrinsics | None,
+        now_s: float,
+        floor: Floor | None = None,
+    ) -> None:
+        """Replace who is shown. now_s: when they were seen, on any steady clock. floor: to make level."""
+        follower = self._follower
+        follower.level = level_from_camera(floor)
+        if floor is not None:
+            people = tuple(levelled(person, follower.level) for person in people)
         self._people, self._intrinsics = people, intrinsics
-        self._follower.update(absolute_poses_m(people), now_s)
-        self.update()
+        follower.update(absolute_poses_m(people), now_s)
+        self._trails.update(people, now_s)
+        self._refresh()
 
     def preset(self, name: str) -> None:
         """Take one of the named viewpoints."""
         self._follower.preset(name)
+        self._refresh()
+
+    def orbit(self, right_deg: float, up_deg: float) -> None:
+        """Walk around; to the right as the canvas shows it."""
+        self._follower.orbit(-right_deg if self._mirrored else right_deg, up_deg)
+        self._refresh()
+
+    def zoom(self, steps: float) -> None:
+        """Come closer by so many steps of the wheel, or go away."""
+        self._follower.zoom(_ZOOM_PER_STEP**steps)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        if self._gl is not None and self.isVisible():
+            density = self.devicePixelRatioF()
+            size_px = max(1, round(self.width() * density)), max(1, round(self.height() * density))
+            view = (self._follower, self._people, self._intrinsics, self._way)
+            shot = shot_of(*view, self._size, self._theme)
+            self._gl.ask(replace(shot, size_px=size_px, density=density, mirrored=self._mirrored))
+        if self.drawing == PAINTED:
+            self._repaint()
+
+    def _repaint(self) -> None:
+        self._layer = None
         self.update()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -75,8 +198,7 @@ class SkeletonView(QWidget):
             moved = event.position() - self._grabbed
             self._grabbed = event.position()
             # The scene turns with the hand, so the eye goes the other way.
-            self._follower.orbit(-moved.x() * _DEG_PER_PX, moved.y() * _DEG_PER_PX)
-            self.update()
+            self.orbit(-moved.x() * _DEG_PER_PX, moved.y() * _DEG_PER_PX)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
@@ -87,62 +209,93 @@ class SkeletonView(QWidget):
         self.preset("three-quarter")
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        self._follower.zoom(_ZOOM_PER_STEP ** (event.angleDelta().y() / _WHEEL_STEP))
-        self.update()
+        self.zoom(event.angleDelta().y() / _WHEEL_STEP)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._refresh()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        self._grabbed = None
+        super().hideEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        people = self._people
-        seen = scene(self._follower, people, self._intrinsics, self._size)
+        layer = self._layer
+        if layer is None or not fits(layer, self):
+            layer = self._layer = self._paint_layer()
         with QPainter(self) as painter:
-            painter.fillRect(self.rect(), colour(BACKGROUND))
+            painter.drawPixmap(0, 0, layer)
+
+    def _paint_layer(self) -> QPixmap:
+        seen = scene(self._follower, self._people, self._intrinsics, self._size, self._way)
+        if self._mirrored:
+            seen = mirrored_scene(seen, float(self.width()))
+        layer = fresh_layer(self)
+        with QPainter(layer) as painter:
+            painter.setFont(self.font())
+            drawn = self._drawn
+            if drawn is not None and drawn[0].deviceIndependentSize() == QRectF(self.rect()).size():
+                painter.drawImage(0, 0, drawn[0])
+            else:
+                painter.fillRect(self.rect(), colour(self._theme.canvas))
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+                self._paint(painter, seen)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            _paint_shadows(painter, seen.shadows)
-            _paint_scene(painter, seen.floor, GRID)
-            _paint_scene(painter, seen.ruler, MUTED)
-            _paint_scene(painter, seen.camera, CAMERA)
-            for number in seen.numbers:
-                _paint_label(painter, number, MUTED)
-            paint_strokes(painter, seen.people, lambda side, who: colour_of(side, people[who].id), True)
-            for name in seen.names:
-                _paint_label(painter, name, colour_of(Side.MIDDLE, people[name.person].id))
-            _paint_legend(painter)
+            self._paint_words(painter, seen)
+        return layer
 
+    def _paint(self, painter: QPainter, seen: Scene) -> None:
+        theme, over = self._theme, self._theme.canvas
+        paint_lines(painter, seen.shadows, theme.shadow, over)
+        paint_lines(painter, seen.floor, theme.grid, over)
+        paint_lines(painter, seen.ruler, theme.muted, over)
+        paint_lines(painter, seen.camera, theme.muted, over)
+        paint_lines(painter, seen.axes, theme.text, over)
+        ids = [person.id for person in self._people]
+        for side in (Side.MIDDLE, Side.LEFT, Side.RIGHT):
+            for who in {-1, *range(len(ids))}:
+                chosen = seen.trails[(seen.trails.side == side) & (seen.trails.person == who)]
+                rgb = theme.body(side, ids[who]) if who >= 0 else theme.muted
+                paint_lines(painter, chosen, rgb, over)
+        paint_bodies(painter, seen.people, ids, theme, True)
 
-def _paint_scene(painter: QPainter, strokes: Strokes, rgb: Rgb) -> None:
-    """Paint lines of one colour, grouped by strength: few calls for many lines."""
-    levels = np.ceil(strokes.strength * 8).astype(int) * 2
-    order = np.argsort(levels, kind="stable")
-    ends = strokes.ends_px[order].reshape(-1, 4).tolist()
-    widths = strokes.width_px[order].tolist()
-    rows = zip(levels[order].tolist(), widths, ends, strict=True)
-    for (level, width), group in groupby(rows, key=lambda row: row[:2]):
-        painter.setPen(QPen(colour(rgb, level), width))
-        painter.drawLines([QLineF(*line) for _, _, line in group])
+    def _paint_words(self, painter: QPainter, seen: Scene) -> None:
+        for number in seen.numbers:
+            paint_label(painter, number, self._theme.muted)
+        for name in seen.names:
+            paint_label(painter, name, self._theme.body(Side.MIDDLE, self._people[name.person].id))
+        self._paint_legend(painter)
+        self._paint_distances(painter)
 
+    def _paint_distances(self, painter: QPainter) -> None:
+        """How far the first people are from the camera, to be read from across a room."""
+        painter.save()
+        font = painter.font()
+        font.setPixelSize(26)
+        font.setWeight(font.Weight.Light)
+        painter.setFont(font)
+        lines = distance_words(self._people[:_MOST_DISTANCES])
+        top = 10 if self.width() > _WIDE_PX else 34  # else it would lie over the legend
+        for n, (person, words) in enumerate(zip(self._people, lines, strict=False)):
+            rgb = self._theme.body(Side.MIDDLE, person.id) if len(lines) > 1 else self._theme.text
+            painter.setPen(colour(rgb))
+            box = QRectF(0, top + n * 33, self.width() - 18, 33)
+            painter.drawText(box, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop), words)
+        painter.restore()
 
-def _paint_shadows(painter: QPainter, strokes: Strokes) -> None:
-    pen = QPen(colour(SHADOW))
-    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-    for line, width in zip(strokes.ends_px.reshape(-1, 4).tolist(), strokes.width_px.tolist(), strict=True):
-        pen.setWidthF(width)
-        painter.setPen(pen)
-        painter.drawLine(QLineF(*line))
-
-
-def _paint_label(painter: QPainter, label: Label, rgb: Rgb) -> None:
-    painter.setPen(colour(rgb))
-    painter.drawText(QPointF(label.x_px, label.y_px), label.text)
-
-
-def _paint_legend(painter: QPainter) -> None:
-    """Which colour is which side, and how wide a square of the floor is."""
-    x, y = 14.0, 24.0
-    for rgb, words in ((LEFT, "L left"), (RIGHT, "R right"), (None, f"squares {GRID_STEP_M:g} m")):
-        if rgb is not None:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(colour(rgb))
-            painter.drawEllipse(QPointF(x + 4, y - 4.5), 4.5, 4.5)
-            x += 15
-        painter.setPen(colour(MUTED))
-        painter.drawText(QPointF(x, y), words)
-        x += painter.fontMetrics().horizontalAdvance(words) + 16
+    def _paint_legend(self, painter: QPainter) -> None:
+        """Which colour is which side, and how wide a square of the floor is."""
+        theme = self._theme
+        x, y = 16.0, 26.0
+        for rgb, words in ((theme.left, "left"), (theme.right, "right"), (None, f"grid {GRID_STEP_M:g} m")):
+            if rgb is not None:
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(colour(rgb))
+                painter.drawEllipse(QPointF(x + 5, y - 4.5), 5, 5)
+                if rgb == theme.right:
+                    painter.setBrush(colour(theme.canvas))
+                    painter.drawEllipse(QPointF(x + 5, y - 4.5), 2.4, 2.4)
+                x += 16
+            painter.setPen(colour(theme.muted))
+            painter.drawText(QPointF(x, y), words)
+            x += painter.fontMetrics().horizontalAdvance(words) + 18

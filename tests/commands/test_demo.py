@@ -18,14 +18,13 @@ import pytest
 
 from realtime.cache import ENVIRONMENT_VARIABLE
 from realtime.camera import Intrinsics
-from realtime.commands.demo import LivePipeline
+from realtime.commands.demo import _running
 from realtime.engines.cuda import why_no_gpu
 from realtime.engines.library import installed
 from realtime.manifest import Manifest
 from realtime.sample import camera, clip_path
 from realtime.stream.assemble import Assembly, Model
-from realtime.stream.pipeline import Pipeline
-from tests.fakes import FakePerception, FakeSource, PastEngine, http_camera
+from tests.fakes import PastEngine, http_camera
 
 
 def demo(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -177,8 +176,7 @@ def test_a_lag_is_shown_with_the_lifter_and_written_to_the_record(lag: int, word
         camera(),
         tuple(Model(manifest, PastEngine()) for manifest in manifests),
     )
-    live = LivePipeline(Pipeline(FakeSource(0), FakePerception()), assembly)
-    assert live.models == [("net", "fake fp32"), ("past", f"fake fp32{words}")]
+    assert [_running(m, assembly) for m in assembly.models] == ["fake fp32", f"fake fp32{words}"]
     assert json.loads(assembly.header())["header"]["lag_frames"] == lag
 
 

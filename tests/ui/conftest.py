@@ -1,19 +1,17 @@
-"""A Qt application without a screen, and a pipeline that does what the test says."""
+"""A Qt application without a screen, and a window on a player that does what the test says."""
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from realtime.camera import Intrinsics
-from realtime.stream.ledger import Entry, Ledger, Snapshot
-from realtime.types import Person, Result
 from realtime.ui.app import display_available
-from tests.drawing_people import AGES_MS, drawn_person, drawn_result
+from tests.ui.fake_player import FakePlayer
 
 
 @pytest.fixture(scope="session")
@@ -30,59 +28,89 @@ def qt() -> Any:
         return QApplication.instance() or QApplication(["tests"])
 
 
-class FakeLive:
-    """A pipeline as the window sees it; `push` makes it deliver."""
-
-    def __init__(self) -> None:
-        self.intrinsics: Intrinsics | None = None
-        self.fallback = ""
-        self.finished = False
-        self.error: BaseException | None = None
-        self.models: Sequence[tuple[str, str]] = (("detector", "openvino fp32"), ("lifter", "onnxruntime"))
-        self.stops = 0
-        self.ledger = Ledger()
-        self._result: Result | None = None
-        self._count = 0
-
-    def push(self, people: tuple[Person, ...] | None = None, captured_ns: int | None = None) -> Result:
-        """Deliver a result, with one person unless told otherwise, grabbed just now."""
-        now_ns = time.perf_counter_ns()
-        captured_ns = now_ns - 24_000_000 if captured_ns is None else captured_ns
-        self.intrinsics = Intrinsics.assumed(640, 480)
-        who = (drawn_person(),) if people is None else people
-        result = drawn_result(who, self._count, captured_ns=captured_ns)
-        self.ledger.add(Entry(self._count, captured_ns, captured_ns + 24_000_000, AGES_MS))
-        self._result = result
-        self._count += 1
-        return result
-
-    def latest(self) -> Result | None:
-        return self._result
-
-    def snapshot(self) -> Snapshot:
-        return self.ledger.snapshot()
-
-    def stop(self) -> None:
-        self.stops += 1
+@pytest.fixture
+def live() -> FakePlayer:
+    """A player that has delivered nothing yet."""
+    return FakePlayer()
 
 
 @pytest.fixture
-def live() -> FakeLive:
-    """A pipeline that has delivered nothing yet."""
-    return FakeLive()
+def settings(tmp_path: Path) -> Path:
+    """Where the window keeps its layout."""
+    return tmp_path / "settings" / "window.ini"
 
 
 @pytest.fixture
-def window(qt: Any, live: FakeLive) -> Iterator[Any]:
-    """The real window on `live`, shown."""
+def make_window(qt: Any, live: FakePlayer, settings: Path, tmp_path: Path) -> Iterator[Callable[[], Any]]:
+    """Opens real windows on `live`, one after another, and closes them."""
+    from dataclasses import replace
+
     from PySide6.QtTest import QTest
 
+    from realtime.ui.preferences import Preferences
     from realtime.ui.window import Window
 
-    window = Window(live, "Poses")
-    window.show()
-    assert QTest.qWaitForWindowExposed(window)
-    yield window
-    window.close()
-    window.deleteLater()
+    made = []
+
+    def make() -> Any:
+        preferences = Preferences(settings)
+        if not settings.exists():
+            preferences.view = replace(preferences.view, drawing="painter")
+            preferences.folder = tmp_path / "files"
+        window = Window(live, "Poses", preferences)
+        made.append(window)
+        window.show()
+        window.activateWindow()
+        assert QTest.qWaitForWindowExposed(window)
+        return window
+
+    yield make
+    for window in made:
+        window.close()
+        window.deleteLater()
     qt.processEvents()
+
+
+@pytest.fixture
+def window(make_window: Callable[[], Any]) -> Any:
+    """The real window on `live`, shown."""
+    return make_window()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Let the window run until a condition holds; its own timer makes it come about."""
+    from PySide6.QtCore import QCoreApplication, QDeadlineTimer, QEventLoop, QTimer
+
+    deadline = QDeadlineTimer(10_000)
+    QTimer.singleShot(10_000, lambda: None)
+    while not condition():
+        assert not deadline.hasExpired(), "it did not come about within 10 s"
+        QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
+
+
+def pixels(widget: Any) -> np.ndarray:
+    """What a widget shows: (H, W, 3) RGB in device-independent pixels."""
+    from PySide6.QtGui import QImage
+
+    image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    image = image.scaled(widget.width(), widget.height())
+    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    return rows[:, : image.width() * 3].reshape(image.height(), image.width(), 3).copy()
+
+
+def press(window: Any, key: str, shift: bool = False) -> None:
+    """Press a key on the window."""
+    from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
+
+    window.activateWindow()
+    if len(key) == 1 and not key.isalnum():
+        QTest.keyClicks(window, key)
+        return
+    modifier = Qt.KeyboardModifier.ShiftModifier if shift else Qt.KeyboardModifier.NoModifier
+    QTest.keyClick(window, getattr(Qt.Key, f"Key_{key}"), modifier)
+
+
+def is_shown(window: Any) -> bool:
+    """Whether the window has painted a result."""
+    return not window.image_view.picture.isEmpty()

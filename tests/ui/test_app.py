@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from realtime.live.state import Problem, Trouble
 from realtime.ui.app import display_available, run_window
-from tests.ui.conftest import FakeLive
+from tests.ui.fake_player import FakePlayer
 
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="displays are Linux's here")
 
@@ -49,10 +50,9 @@ def test_off_screen_counts_as_a_display(qt: Any, monkeypatch: pytest.MonkeyPatch
     assert display_available() is None
 
 
-@pytest.mark.parametrize("package", ["PySide6", "pyqtgraph"])
-def test_a_missing_package_is_named(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == package else object())
-    assert display_available() == f"{package} is not installed"
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "PySide6" else object())
+    assert display_available() == "PySide6 is not installed"
 
 
 def test_missing_system_libraries_are_named_with_the_packages_to_install(
@@ -78,46 +78,52 @@ def test_a_display_that_hangs_is_given_up(qt: Any, monkeypatch: pytest.MonkeyPat
 def test_asking_needs_no_qt_in_this_process() -> None:
     code = (
         "import sys, realtime.ui.app, realtime.draw, realtime.scene, realtime.view3d, realtime.stream.video\n"
-        "assert not any(name.split('.')[0] in ('PySide6', 'pyqtgraph') for name in sys.modules)"
+        "import realtime.live.player, realtime.ui.notices, realtime.ui.theme, realtime.ui.live\n"
+        "assert not any(name.split('.')[0] == 'PySide6' for name in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize(("error", "status"), [(None, 0), (RuntimeError("gone"), 1)])
+@pytest.mark.parametrize(
+    ("problem", "status"), [(None, 0), (Problem(Trouble.SOURCE, "the camera is gone"), 1)]
+)
 def test_it_runs_until_the_window_is_closed(
-    qt: Any, live: FakeLive, error: BaseException | None, status: int
+    qt: Any, live: FakePlayer, settings: Path, problem: Problem | None, status: int
 ) -> None:
     from PySide6.QtCore import QTimer
 
     live.push()
-    live.error = error
+    live.set(problem=problem)
     QTimer.singleShot(0, qt.closeAllWindows)
-    assert run_window(live, "Poses") == status
-    assert live.stops == 1
+    assert run_window(live, "Poses", settings) == status
+    assert live.calls == [("start", None)]
+    assert live.closed == 2  # by the window without waiting, then for good
+    assert settings.exists()
 
 
 _CTRL_C = """
-import os, signal
+import os, signal, sys
+from pathlib import Path
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 from realtime.ui.app import run_window
-from tests.ui.conftest import FakeLive
+from tests.ui.fake_player import FakePlayer
 
-app, live = QApplication([]), FakeLive()
+app, live = QApplication([]), FakePlayer()
 before = signal.getsignal(signal.SIGINT)
 QTimer.singleShot(0, lambda: os.kill(os.getpid(), signal.SIGINT))
-status = run_window(live, "Poses")
-print(status, live.stops, signal.getsignal(signal.SIGINT) is before)
+status = run_window(live, "Poses", Path(sys.argv[1]))
+print(status, live.closed, signal.getsignal(signal.SIGINT) is before)
 """
 
 
 def test_ctrl_c_closes_the_window_and_the_old_handler_returns(
-    qt: Any, monkeypatch: pytest.MonkeyPatch
+    qt: Any, settings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a process of its own: this one may hold libraries that handle signals in their way."""
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(
-        [sys.executable, "-c", _CTRL_C], cwd=root, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", _CTRL_C, str(settings)], cwd=root, capture_output=True, text=True, timeout=60
     )
-    assert (done.returncode, done.stdout.split()) == (0, ["0", "1", "True"]), done.stderr
+    assert (done.returncode, done.stdout.split()) == (0, ["0", "2", "True"]), done.stderr

@@ -23,9 +23,11 @@ _PRIOR_TRUST, _KNOWN_PRIOR_TRUST = 0.3, 0.5
 """The lifter's sigma is taken at this share of what it says, the second where the body's size is known. The
 fit would count the joints as independent witnesses of the depth, but they share the errors of the pose and
 of the body's size; measured on validation bodies (docs/absolute.md)."""
-_FIT_SIGMA, _KNOWN_FIT_SIGMA = 2.2, 1.7
+_LEAST_SAID = 0.06
+"""A lifter's sigma is taken for this share of the depth at least: on people unlike its own it is too sure."""
+_FIT_SIGMA, _KNOWN_FIT_SIGMA = 2.4, 1.9
 """A fitted depth's sigma over what it would be if the joints' errors had nothing in common."""
-_SIZE_SIGMA, _KNOWN_SIZE_SIGMA = 0.065, 0.01
+_SIZE_SIGMA, _KNOWN_SIZE_SIGMA = 0.068, 0.01
 """How far a body's size is off, one standard deviation: adults' statures differ by about 6 %."""
 _ANYWHERE_M, _ANYWHERE_SIGMA_M = 4.0, 4.0
 """The depth, and its sigma, of someone of whom too little is seen to tell it."""
@@ -55,14 +57,15 @@ def place(
     """
     factor = 1.0 if scale is None else scale
     relative_m = lifted.relative_m * np.float32(factor)
-    depth_m, sigma_m = lifted.root_depth_m * factor, lifted.root_sigma_m * factor
+    depth_m, said_m = lifted.root_depth_m * factor, lifted.root_sigma_m * factor
     if not math.isfinite(depth_m):
         return _by_rays_alone(relative_m, rays, score, scale is not None)
-    trust = _PRIOR_TRUST if scale is None else _KNOWN_PRIOR_TRUST
-    sure = not math.isfinite(sigma_m)
-    prior = (depth_m, _SURE_SIGMA_M if sure else trust * sigma_m)
-    root_m, fit_sigma_m = fit_root(relative_m, rays, score, prior)
-    said_m = math.inf if sure else sigma_m
+    if math.isfinite(said_m):
+        said_m = max(said_m, _LEAST_SAID * depth_m)
+        trusted_m = said_m * (_PRIOR_TRUST if scale is None else _KNOWN_PRIOR_TRUST)
+    else:
+        said_m, trusted_m = math.inf, _SURE_SIGMA_M
+    root_m, fit_sigma_m = fit_root(relative_m, rays, score, (depth_m, trusted_m))
     return root_m, _sigma_m(fit_sigma_m, said_m, float(root_m[2]), scale is not None)
 
 

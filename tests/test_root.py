@@ -119,12 +119,24 @@ def test_a_depth_without_a_sigma_is_the_depth(at: tuple[float, float, float], de
 
 def test_a_depth_with_a_sigma_is_fused_with_the_rays() -> None:
     rays, score = rays_of(np.array([0.5, 0.1, 4])), np.ones(17, np.float32)
-    depths = [
-        float(place(LiftedPerson(standing_pose(), 3.0, s), rays, score)[0][2]) for s in (5.0, 0.1, 1e-3)
+    rays += np.random.default_rng(2).normal(0, 0.02, rays.shape).astype(np.float32)
+    said = [LiftedPerson(standing_pose(), 3.0, sigma_m) for sigma_m in (50.0, 1.0, 0.2)]
+    depths = [float(place(lifted, rays, score)[0][2]) for lifted in said]
+    alone = place(unsaid, rays, score)[0][2]
+    assert depths[0] == pytest.approx(alone, rel=1e-3)
+    assert depths[0] > depths[1] + 0.01
+    assert depths[1] > depths[2] + 0.1
+    assert depths[2] > 3.0
+
+
+@pytest.mark.parametrize("scale", [None, 1.0])
+def test_a_lifter_is_never_believed_to_be_surer_than_lifters_are(scale: float | None) -> None:
+    rays, score = rays_of(np.array([0.5, 0.1, 4])), np.ones(17, np.float32)
+    answers = [
+        place(LiftedPerson(standing_pose(), 3.0, sigma_m), rays, score, scale) for sigma_m in (0.1, 1e-6)
     ]
-    assert 3.99 < depths[0] < 4.01
-    assert depths[0] > depths[1] > depths[2]
-    assert depths[2] == pytest.approx(3.0, abs=0.01)
+    np.testing.assert_array_equal(answers[0][0], answers[1][0])
+    assert answers[0][1] == answers[1][1]
 
 
 def test_what_lifter_and_rays_say_together_is_surer_than_either() -> None:
@@ -164,7 +176,7 @@ def test_nobody_of_unknown_size_is_placed_more_surely_than_sizes_differ(
     pose_m[0] = 0
     away_m = pose_m + np.array([0.2, 0.1, 4.0], np.float32)
     rays = (away_m[:, :2] / away_m[:, 2:]).astype(np.float32)
-    lifted = LiftedPerson(pose_m, 4.0, 0.01)
+    lifted = LiftedPerson(pose_m, 4.0, 0.3)
     root_m, sigma_m = place(lifted, rays, np.ones(17, np.float32), scale)
     assert root_m[2] == pytest.approx(4.0, abs=0.01)
     assert least < sigma_m < least + 0.1

@@ -40,12 +40,10 @@ _INPUT = FEATURES + JOINTS + 1
 _SCORES = slice(2 * JOINTS, 3 * JOINTS)
 _VIEW = 9 + 2 * JOINTS + JOINTS + 1
 _REACH = max(LAGS)
-_DECAY = 0.85
-"""What a frame's share in the body's average keeps from one frame to the next. Trained at 0.999, on clips of
-48 frames; but an average over many frames knows the few bodies it was trained on. Of 0.999 to 0, this is best
-on the validation bodies (docs/results.md)."""
-_STEADY = 0.98
-"""The same for the bones' lengths, which do not change."""
+_BRIEF, _LASTING = 0.85, 0.99
+"""What a frame's share in an average keeps from one frame to the next. The brief average says all it likes;
+the lasting one speaks through the bones' lengths alone, as what is known of a whole take is soon the take
+itself, and the bodies and takes of the training are few (docs/results.md)."""
 _MAX_DEPTH = 6.0
 _MAX_LOGIT = 6.0
 _MUCH = 20.0
@@ -132,8 +130,9 @@ class Unified(nn.Module):
         self.frame_1, self.frame_2 = nn.Linear(_INPUT, 2 * _MEMORY), nn.Linear(2 * _MEMORY, 2 * _MEMORY)
         self.body = nn.Linear(_MEMORY + 1, _BODY)
         self.body_head = nn.Linear(_BODY, len(_KINDS))
-        self.gather = nn.Linear(width + _INPUT + _BODY, width)
-        self.answer_head = nn.Linear(width + _INPUT + _BODY, len(LAGS) * _OUT)
+        known = _INPUT + _BODY + len(_KINDS)
+        self.gather = nn.Linear(width + known, width)
+        self.answer_head = nn.Linear(width + known, len(LAGS) * _OUT)
         for head in (self.body_head, self.answer_head):
             nn.init.normal_(head.weight, std=0.01)
             nn.init.zeros_(head.bias)
@@ -159,19 +158,19 @@ class Unified(nn.Module):
 
     @property
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """The last frames as seen, the blocks' windows, the sums of the body's average and of its bones'."""
+        """The last frames as seen, the blocks' windows, the sums of the body's two averages."""
         rings = tuple((2 * d, self.width) for d in self.dilations)
-        return ((_REACH, _INPUT + _VIEW), *rings, (2, _MEMORY), (BONES + 1,))
+        return ((_REACH, _INPUT + _VIEW), *rings, (2, _MEMORY), (2, _MEMORY))
 
     def forward(self, given: Tensors) -> dict[str, Tensor]:
         """Every frame of clips that start with no past, each at its `lag`."""
         seen = self._look(given)
         start = seen.new_zeros(len(seen), 2, _MEMORY)
-        hidden, code = self._hidden(seen), self._codes(seen[..., :_INPUT], start)
+        hidden, (code, bones) = self._hidden(seen), self._bodies(seen[..., :_INPUT], start)
         clips, frames = seen.shape[:2]
         padded = functional.pad(seen, (0, 0, _REACH, 0))
         window = torch.stack([padded[:, k : k + frames] for k in range(_REACH + 1)], dim=-2)
-        parts = (hidden, code, self._clip_bones(code, seen), window, given[LAG])
+        parts = (hidden, code, bones, window, given[LAG])
         flat = (part.flatten(0, 1) for part in parts)
         answer = self._answer(*flat)
         return {name: value.unflatten(0, (clips, frames)) for name, value in answer.items()}  # type: ignore[no-untyped-call]
@@ -180,7 +179,7 @@ class Unified(nn.Module):
         self, given: Tensors, state: tuple[Tensor, ...]
     ) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
         """One frame of N tracks."""
-        recent, *rings, sums, spans = state
+        recent, *rings, brief, lasting = state
         seen = self._look(given)
         window = torch.cat([recent, seen.unsqueeze(1)], dim=1)
         last = window[:, -_TAPS:]
@@ -189,11 +188,10 @@ class Unified(nn.Module):
             assert isinstance(block, Block)
             x, after = block.step(x, ring)
             following.append(after)
-        sums = _DECAY * sums + self._frame_sums(seen[..., :_INPUT])
-        code = self._code(sums)
-        spans = _STEADY * spans + self._bone_sums(code, seen)
-        answer = self._answer(x, code, _mean_bones(spans), window, given[LAG])
-        return answer, (window[:, 1:], *following, sums, spans)
+        added = self._frame_sums(seen[..., :_INPUT])
+        brief, lasting = _BRIEF * brief + added, _LASTING * lasting + added
+        answer = self._answer(x, self._code(brief), self._bones(lasting), window, given[LAG])
+        return answer, (window[:, 1:], *following, brief, lasting)
 
     def training_answer(
         self, given: Tensors, past: tuple[Tensor, Tensor, Tensor], lags: tuple[int, ...]
@@ -208,14 +206,13 @@ class Unified(nn.Module):
         there = torch.arange(rays.shape[1]) < count[:, None]
         start = (self._frame_sums(early) * there[..., None, None]).sum(dim=1)
         size = seen.shape[:2]
-        codes = self._codes(seen[..., :_INPUT], start)
-        parts = (self._hidden(seen), codes, self._clip_bones(codes, seen))
+        parts = (self._hidden(seen), *self._bodies(seen[..., :_INPUT], start))
         hidden, code, bones = (part.flatten(0, 1) for part in parts)
         out = {}
         for lag in lags:
             shift = max(lag, 0)
             picked = functional.pad(seen, (0, 0, shift, 0))[:, : size[1]].flatten(0, 1)
-            raw = self._heads(hidden, code, picked[:, :_INPUT])[:, LAGS.index(lag)]
+            raw = self._heads(hidden, code, bones, picked[:, :_INPUT])[:, LAGS.index(lag)]
             out[lag] = {k: v.unflatten(0, size) for k, v in self._place(raw, bones, picked).items()}  # type: ignore[no-untyped-call]
         return out
 
@@ -251,14 +248,18 @@ class Unified(nn.Module):
         weight = anyone * logit.clamp(-_MAX_LOGIT, _MAX_LOGIT).exp()
         return torch.stack([weight * value, weight], dim=-2)
 
-    def _codes(self, x: Tensor, start: Tensor) -> Tensor:
-        """The body's code (N, T, _BODY) after each frame of clips; the sums (N, 2, _MEMORY) come before."""
-        frames = x.shape[1]
-        kept = _kept(frames, _DECAY, x)
-        added = self._frame_sums(x).flatten(-2)
-        left = _DECAY ** torch.arange(1, frames + 1, dtype=x.dtype)
-        sums = kept @ added + left[:, None] * start.flatten(-2).unsqueeze(1)
-        return self._code(sums.unflatten(-1, (2, _MEMORY)))  # type: ignore[no-untyped-call]
+    def _bodies(self, x: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
+        """The body's code (N, T, _BODY) and its bones (N, T, kinds) after each frame of clips.
+
+        start: (N, 2, _MEMORY), the lasting sums before them.
+        """
+        added = self._frame_sums(x)
+        brief, lasting = (
+            (_kept(x.shape[1], decay, x) @ added.flatten(-2)).unflatten(-1, (2, _MEMORY))  # type: ignore[no-untyped-call]
+            for decay in (_BRIEF, _LASTING)
+        )
+        left = _LASTING ** torch.arange(1, x.shape[1] + 1, dtype=x.dtype)
+        return self._code(brief), self._bones(lasting + left[:, None, None] * start.unsqueeze(1))
 
     def _code(self, sums: Tensor) -> Tensor:
         value, weight = sums[..., 0, :], sums[..., 1, :]
@@ -268,19 +269,16 @@ class Unified(nn.Module):
         code = torch.relu(self.body(torch.cat([mean, evidence], dim=-1)))
         return code if self.memory else torch.zeros_like(code)
 
-    def _bone_sums(self, code: Tensor, seen: Tensor) -> Tensor:
-        """What one frame adds to the bones' sums, (..., 17): logarithms of lengths over usual ones, and 1."""
-        anyone = (seen[..., _SCORES].sum(-1, keepdim=True) > 0).to(code.dtype)
-        return anyone * torch.cat([self.body_head(code) @ self.kind_of_bone, torch.ones_like(anyone)], dim=-1)
+    def _bones(self, sums: Tensor) -> Tensor:
+        """Logarithms of each kind of bone's length over the usual one, (..., kinds)."""
+        bones: Tensor = self.body_head(self._code(sums))
+        return bones
 
-    def _clip_bones(self, code: Tensor, seen: Tensor) -> Tensor:
-        """The bones' means (N, T, 16) after each frame of clips, of codes (N, T, _BODY)."""
-        return _mean_bones(_kept(seen.shape[1], _STEADY, seen) @ self._bone_sums(code, seen))
-
-    def _heads(self, hidden: Tensor, code: Tensor, x: Tensor) -> Tensor:
+    def _heads(self, hidden: Tensor, code: Tensor, bones: Tensor, x: Tensor) -> Tensor:
         """(N, L, _OUT)."""
-        fused = torch.relu(self.gather(torch.cat([hidden, x, code], dim=-1))) + hidden
-        out: Tensor = self.answer_head(torch.cat([fused, x, code], dim=-1))
+        known = [x, code, bones]
+        fused = torch.relu(self.gather(torch.cat([hidden, *known], dim=-1))) + hidden
+        out: Tensor = self.answer_head(torch.cat([fused, *known], dim=-1))
         return out.reshape(-1, len(LAGS), _OUT)
 
     def _answer(
@@ -288,7 +286,7 @@ class Unified(nn.Module):
     ) -> dict[str, Tensor]:
         """window: (N, _REACH + 1, _INPUT + _VIEW), the newest last. lag: (N, L)."""
         picked = ((lag @ self.behind).unsqueeze(1) @ window).squeeze(1)
-        raw = (lag.unsqueeze(1) @ self._heads(hidden, code, picked[:, :_INPUT])).squeeze(1)
+        raw = (lag.unsqueeze(1) @ self._heads(hidden, code, bones, picked[:, :_INPUT])).squeeze(1)
         answer = self._place(raw, bones, picked)
         return {name: answer[name] for name in self.outputs}
 
@@ -298,7 +296,7 @@ class Unified(nn.Module):
         bones, gates, size, sure = torch.split(raw, list(_SIZES.values()), dim=-1)
         log_size, log_spread = torch.split(size, [1, 1], dim=-1)
         log_size = log_size + _LOG_SIZE_CENTRE
-        lengths = (self.usual * log_bones.exp()).unsqueeze(-1)
+        lengths = (self.usual * (log_bones @ self.kind_of_bone).exp()).unsqueeze(-1)
         first = bones.reshape(-1, BONES, 3) * _BONE_SCALE_M
         vectors = self._refined(first, lengths, gates.reshape(-1, BONES, 2), seen, log_size)
         vectors = vectors * (lengths / (vectors.square().sum(-1, keepdim=True) + 1e-8).sqrt())
@@ -328,10 +326,6 @@ class Unified(nn.Module):
         ahead = torch.tanh(first[..., 2:] / (_SIGN_SOFTNESS * lengths)) * slant.sqrt()
         beside = first[..., :2] + trust[..., :1] * (across - first[..., :2])
         return torch.cat([beside, first[..., 2:] + trust[..., 1:] * (ahead - first[..., 2:])], dim=-1)
-
-
-def _mean_bones(sums: Tensor) -> Tensor:
-    return sums[..., :BONES] / (sums[..., BONES:] + 1e-6)
 
 
 def _kept(frames: int, decay: float, like: Tensor) -> Tensor:

@@ -44,8 +44,8 @@ def image_models(name: str, say: Say | None = None) -> tuple[Manifest, Manifest]
     """The detector and the 2D net that `--models` means; published ones are fetched if they are not here.
 
     name: a published estimator, or the path of an estimator's manifest; the detector is the one it names,
-    else BlazePose's. say: is told a download's own words; stderr without it. Raises UsageError, ManifestError,
-    or FetchError.
+    else BlazePose's. say: is told a download's own words; stderr without it. Raises UsageError,
+    ManifestError, or FetchError.
     """
     if name == "own":
         raise UsageError(

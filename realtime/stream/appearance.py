@@ -71,8 +71,8 @@ def _histograms(lab: FloatArray) -> Array:
     at = np.clip(unit, 0, 1) * (_BINS - 1)
     low = np.minimum(at.astype(np.int64), _BINS - 2)
     share = at - low
-    out = np.zeros((3, _BINS), np.float32)
-    for channel in range(3):
-        np.add.at(out[channel], low[:, channel], 1 - share[:, channel])
-        np.add.at(out[channel], low[:, channel] + 1, share[:, channel])
-    return out / np.float32(len(lab))
+    slot = (low + _BINS * np.arange(3)).ravel()
+    counts = np.bincount(
+        np.concatenate([slot, slot + 1]), np.concatenate([1 - share, share]).ravel(), 3 * _BINS
+    )
+    return np.asarray(counts.reshape(3, _BINS) / len(lab), np.float32)

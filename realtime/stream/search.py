@@ -36,7 +36,7 @@ class Search:
         """Start afresh: the next frame is searched, and all of it."""
         self._last_s = -math.inf
         self._eager_until_s: float | None = None
-        self._whole_next = True
+        self._whole_next, self._missed_next = True, False
         self._squares: Iterator[Region] = iter(())
 
     def is_due(self, time_s: float, anyone: bool, room: bool, lost_one: bool) -> bool:
@@ -55,7 +55,8 @@ class Search:
         whole, self._whole_next = self._whole_next, not self._whole_next
         if whole:
             return None
-        if missed is not None:
+        self._missed_next = missed is not None and not self._missed_next
+        if missed is not None and self._missed_next:
             return Region(missed.cx_px, missed.cy_px, _MISSED_WINDOW * missed.size_px, 0.0)
         square = next(self._squares, None)
         if square is None:

@@ -114,7 +114,7 @@ class Tracker:
 
     A person in view is found from their last joints alone; the detector runs while there is room for more
     (see `Search`). Those in view keep their places; a place stays kept for who is hidden behind one
-    of them; free places go to who was there before, then to the most prominent, large and sure.
+    of them, for `_SEEK_S`; free places go to who was there before, then to the most prominent.
 
     Someone new in the open has an identity at once; someone new over or beside another person, who may be
     that person seen twice, after `_PROBATION_S`. Someone out of view for `_FORGET_S` is given up. After a
@@ -123,8 +123,8 @@ class Tracker:
 
     _PROBATION_S = 0.2
     _PROBATION_SIGHTINGS = 3
-    _FORGET_S = 2.0
-    _SEEK_S = 1.5
+    _FORGET_S = 3.0
+    _SEEK_S = 2.0
     _CROWDED = 0.25
     _LOOK_WEIGHT = 1.0
     _DEAREST = 1.1
@@ -281,7 +281,7 @@ class Tracker:
 
     def _give_birth(self, sightings: list[Sighting], time_s: float) -> None:
         for sighting in filter(lambda s: s.is_sure, sightings):
-            kept = sum(track.in_view or track.hidden for track in self._tracks)
+            kept = sum(t.in_view or (t.hidden and time_s - t.seen_s < self._SEEK_S) for t in self._tracks)
             if kept >= self._people:
                 return
             lost = [track.foresee(time_s) for track in self._lost()]

@@ -187,7 +187,7 @@ def test_a_depth_that_is_not_known_is_zeros() -> None:
 def test_bodies_are_told_the_time_of_the_frame_and_who_is_gone_for_good() -> None:
     bodies = AsLifted()
     path = perception(World(lambda n: [(100.0, 200.0)] if n < 4 else []), lag=2, bodies=bodies)
-    results = [r for n in range(80) for r in path.process(frame(n, 640, 480))]
+    results = [r for n in range(130) for r in path.process(frame(n, 640, 480))]
     assert bodies.times_s == pytest.approx([r.frame.media_s for r in results])
     assert bodies.forgotten == [0]
 

@@ -57,9 +57,9 @@ def test_someone_back_at_the_same_place_keeps_their_identity() -> None:
 
 def test_someone_gone_for_long_is_someone_new() -> None:
     gone: list[int] = []
-    world = World(lambda n: [] if 5 <= n < 70 else [(100, 200)])
+    world = World(lambda n: [] if 5 <= n < 100 else [(100, 200)])
     tracker = Tracker(world, world)  # type: ignore[arg-type]
-    for n in range(80):
+    for n in range(110):
         tracks, given_up = tracker.update(small_frame(n, 640, 480), lambda stage: None)
         gone += given_up
     assert gone == [0]
@@ -120,8 +120,8 @@ def test_someone_hidden_for_a_second_is_found_further_along_their_way() -> None:
 
 @pytest.mark.parametrize("fps", [15.0, 60.0])
 def test_memory_is_of_seconds_not_of_frames(fps: float) -> None:
-    """A second out of view is survived at any frame rate, and three are not."""
-    for seconds, survives in ((1.0, True), (3.0, False)):
+    """A second out of view is survived at any frame rate, and four are not."""
+    for seconds, survives in ((1.0, True), (4.0, False)):
         back = int(fps * (1 + seconds))
         world = World(lambda n, back=back: [] if fps <= n < back else [(100, 200)])  # type: ignore[misc]
         tracker = Tracker(world, world)  # type: ignore[arg-type]
@@ -187,7 +187,7 @@ def test_a_thing_taken_for_a_person_gets_no_identity() -> None:
     class Doubtful(World):
         def estimate(self, frame: Frame, region: Region) -> tuple[Keypoints2D, Region]:
             keypoints, following = super().estimate(frame, region)
-            return replace(keypoints, score=np.full(33, 0.3, np.float32)), following
+            return replace(keypoints, score=np.full(33, 0.5, np.float32)), following
 
     world = Doubtful(lambda n: [(100, 200)])
     tracker = Tracker(world, world)  # type: ignore[arg-type]

@@ -2,14 +2,14 @@
 
     python benchmarks/smoothing.py --videos ../shared/data/video [--lifter unified]
 
-Everything is measured on what a lifter answered to BlazePose's 2D. `records`: rendered held-out people, with exact
-truth. `sample`: the sample clip through the pipeline, with exact truth. Real videos have no truth: their
-acceleration is itself the error, as that of people is small beside it. Nothing here is run twice: the
-lifter's answers are kept and only what comes after it is run again.
+Everything is measured on what a lifter answered to BlazePose's 2D. `records`: rendered held-out people, with
+exact truth. `sample`: the sample clip through the pipeline, with exact truth. Real videos have no truth, so
+their acceleration counts as the error: that of people is small beside it. The answers are kept, and only
+what comes after it is run again.
 
-lag: `added_lag` is what the peak of the cross-correlation of velocities with the truth's moves by; `lag_fed_truth`
-the same for the exact truth put through the filter, free of noise; `told` is what the filter says of itself.
-Feet: a foot stands while its true ankle moves by less than 0.15 m/s.
+lag: `added_lag` is what the peak of the cross-correlation of velocities with the truth's moves by;
+`lag_fed_truth` the same for the exact truth put through the filter, free of noise; `told` is what the filter
+says of itself. Feet: a foot stands while its true ankle moves by less than 0.15 m/s.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from realtime.bones import take_apart
+from realtime.bones import bone_of, take_apart
 from realtime.engines.open import open_engine
 from realtime.lift import LiftedPerson, Lifter
 from realtime.machine import processor
@@ -46,6 +46,7 @@ RESULTS = Path(__file__).parent / "results"
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 VIDEOS = ("pose_1", "pose_squats", "two_people", "walk_side")
 _ANKLES = H36M17.indices("l_ankle", "r_ankle")
+_LEGS = [[bone_of(f"{side}_knee"), bone_of(f"{side}_ankle")] for side in "lr"]
 _SETTLING = 10
 _LEAST_FRAMES = 50
 _FARTHEST_LAG = 8
@@ -200,7 +201,7 @@ def lag_frames(pairs: Sequence[tuple[FloatArray, FloatArray]]) -> float:
 
 def change(points_m: FloatArray, order: int) -> Array:
     """Millimetres a frame (to the order): (T - order, ...) of (T, ..., 3)."""
-    return 1000 * np.linalg.norm(np.diff(points_m, order, axis=0), axis=-1)
+    return np.asarray(1000 * np.linalg.norm(np.diff(points_m, order, axis=0), axis=-1))
 
 
 def against_truth(people: Sequence[Answers], tracks: Sequence[Track]) -> dict[str, float]:
@@ -236,7 +237,7 @@ def by_itself(tracks: Sequence[Track]) -> dict[str, float]:
     for track in tracks:
         length_m = np.stack([take_apart(pose)[1] for pose in track.pose_m[_SETTLING:].astype(np.float32)])
         varies.append(100 * length_m.std(axis=0) / length_m.mean(axis=0))
-        left, right = length_m[:, 3:6][:, 1:].sum(axis=1), length_m[:, 0:3][:, 1:].sum(axis=1)
+        left, right = (length_m[:, leg].sum(axis=1) for leg in _LEGS)
         uneven.append(100 * np.abs(left - right) / ((left + right) / 2))
     accel = [change(track.pose_m, 2)[_SETTLING:, 1:].ravel() for track in tracks]
     absolute = [change(track.absolute_m, 2)[_SETTLING:].ravel() for track in tracks]

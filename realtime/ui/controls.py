@@ -11,7 +11,6 @@ from typing import Any
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
-    QAbstractSpinBox,
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
@@ -72,8 +71,6 @@ class Controls(QScrollArea):
     def _make_widgets(self) -> None:
         self.models, self.lifter, self.engine = QComboBox(), QComboBox(), QComboBox()
         self.people, self.height_m = QSpinBox(), QDoubleSpinBox()
-        for spin in (self.people, self.height_m):
-            spin.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         self.people.setRange(1, 16)
         self.height_m.setRange(_UNKNOWN_M, 2.6)
         self.height_m.setSingleStep(0.01)

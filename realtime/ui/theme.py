@@ -146,7 +146,9 @@ QToolButton#record:checked { background: @alarm; color: @surface; }
 QComboBox, QSpinBox, QDoubleSpinBox, QLineEdit { background: @raised; border: 1px solid transparent;
     border-radius: 6px; padding: 5px 8px; min-height: 18px; selection-background-color: @accent;
     selection-color: @on_accent; }
-QAbstractSpinBox QLineEdit { background: transparent; border: none; padding: 0; min-height: 0; }
+QSpinBox, QDoubleSpinBox { padding: 0 0 0 4px; min-height: 28px; }
+QAbstractSpinBox QLineEdit { background: transparent; border: none; padding: 0 4px; min-height: 0; }
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0; border: none; }
 QComboBox::drop-down { border: none; width: 18px; }
 QComboBox QAbstractItemView { background: @raised; border: 1px solid @line; outline: none;
     selection-background-color: @accent; selection-color: @on_accent; }

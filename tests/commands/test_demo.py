@@ -203,11 +203,14 @@ def test_ctrl_c_ends_a_stream_with_its_report(tmp_path: Path) -> None:
         process = subprocess.Popen(
             [*command, "--record", str(record)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        pause = threading.Event()
-        while not record.exists() and process.poll() is None:
-            pause.wait(0.05)
-        process.send_signal(signal.SIGINT)
-        said, complained = process.communicate(timeout=30)
+        try:
+            pause = threading.Event()
+            while not record.exists() and process.poll() is None:
+                pause.wait(0.05)
+            process.send_signal(signal.SIGINT)
+            said, complained = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert process.returncode == 0, complained
     assert "with a person" in said
     assert str(record) in said

@@ -2,9 +2,9 @@
 
 Beside the made-up states, `--play` takes a source through the real pipeline. The README's pictures:
 
-    for every S of: --play sample --name window --drawing opengl
+    for every S of: --play sample --name window --drawing opengl --size 1180 740
                     --play sample --name window-light --theme light --settings
-                    --play ../shared/data/video/two_people.mp4 --people 2 --name window-two
+                    --play ../shared/data/video/two_people.mp4 --people 2 --name window-two --size 1180 740
     xvfb-run -a -s "-screen 0 1920x1200x24" .venv/bin/python -m tests.ui.screenshots docs S
 """
 
@@ -33,7 +33,6 @@ from tests.drawing_people import drawn_person
 from tests.ui.fake_player import FakePlayer, info
 
 SIZES = ((1280, 800), (1000, 640), (1920, 1080))
-_MOST_BYTES = 300_000
 
 
 def _truth_person(truth: dict[str, Any], n: int, identity: int = 0, shift_px: float = 0.0) -> Person:
@@ -253,7 +252,6 @@ def states(folder: Path, names: list[str], theme: str, drawing: str, size: tuple
 
 def played(given: argparse.Namespace) -> Path:
     """Play a source through the real pipeline for a while, and keep what the window shows."""
-    from PySide6.QtGui import QImage
     from PySide6.QtWidgets import QApplication
 
     from realtime.ui.preferences import Preferences
@@ -278,10 +276,7 @@ def played(given: argparse.Namespace) -> Path:
                 first = time.perf_counter_ns()
         given.out.mkdir(parents=True, exist_ok=True)
         path: Path = given.out / f"{given.name}.png"
-        picture = window.grab().toImage()
-        picture.save(str(path))
-        if path.stat().st_size > _MOST_BYTES:
-            picture.convertToFormat(QImage.Format.Format_Indexed8).save(str(path))
+        window.grab().save(str(path))
         window.close()
         player.close(10.0)
         window.deleteLater()

@@ -15,8 +15,8 @@ from realtime.engines.open import Choice, open_engine
 from realtime.models import catalogue
 from realtime.skeleton import H36M17, JointMap, joint_map
 from realtime.stream.networks import Detector, Estimator
-from realtime.stream.track import Track, Tracker
-from realtime.types import Array, FloatArray, Frame, ImageArray
+from realtime.stream.track import Tracker
+from realtime.types import Array, FloatArray, Frame, ImageArray, Keypoints2D
 from training.dataset.dataset import Clip
 from training.records.store import Records, joined
 from training.render.annotation import ClipAnnotation, FrameAnnotation
@@ -33,8 +33,8 @@ _PELVIS = H36M17.index("pelvis")
 class Follower(Protocol):
     """Follows people through one clip."""
 
-    def follow(self, frame: Frame) -> list[Track]:
-        """The people in view in the next frame."""
+    def follow(self, frame: Frame) -> list[Keypoints2D]:
+        """The joints of the people in view in the next frame."""
 
 
 class Nets(Protocol):
@@ -80,9 +80,9 @@ class _TrackerFollower:
     def __init__(self, tracker: Tracker) -> None:
         self._tracker = tracker
 
-    def follow(self, frame: Frame) -> list[Track]:
+    def follow(self, frame: Frame) -> list[Keypoints2D]:
         tracks, _ = self._tracker.update(frame, lambda stage: None)
-        return tracks
+        return [track.keypoints for track in tracks]
 
 
 @dataclass(slots=True)
@@ -165,21 +165,21 @@ def _frame(image: ImageArray, index: int, fps: float) -> Frame:
     return Frame(image, index, captured_ns=round(index / fps * 1e9), media_s=index / fps)
 
 
-def _assigned(tracks: list[Track], truth: FrameAnnotation, mapping: JointMap) -> _Seen:
+def _assigned(detected: list[Keypoints2D], truth: FrameAnnotation, mapping: JointMap) -> _Seen:
     """Give each detection to the person it fits best, at most one each."""
     people = len(truth.pose_m)
     points_px = np.zeros((people, len(H36M17), 2), np.float32)
     score = np.zeros((people, len(H36M17)), np.float32)
     depth_px = np.full((people, len(H36M17)), np.nan, np.float32)
     found = np.zeros(people, bool)
-    detected_px = [mapping.points(track.keypoints.xy_px) for track in tracks]
-    for track, person in assignment(detected_px, truth):
-        keypoints = tracks[track].keypoints
-        points_px[person] = detected_px[track]
+    detected_px = [mapping.points(keypoints.xy_px) for keypoints in detected]
+    for number, person in assignment(detected_px, truth):
+        keypoints = detected[number]
+        points_px[person] = detected_px[number]
         score[person] = mapping.scores(keypoints.score)
         depth_px[person] = mapping.points(keypoints.depth_px[:, None])[:, 0]
         found[person] = True
-    return _Seen(points_px, score, depth_px, found, len(tracks) - int(found.sum()))
+    return _Seen(points_px, score, depth_px, found, len(detected) - int(found.sum()))
 
 
 def assignment(detected_px: list[FloatArray], truth: FrameAnnotation) -> Iterator[tuple[int, int]]:

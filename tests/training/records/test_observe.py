@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 import realtime.sample as sample
 from realtime.errors import PoseError, UsageError
 from realtime.skeleton import BLAZEPOSE33, H36M17, JointMap, joint_map
-from realtime.stream.track import Track
-from realtime.types import FloatArray, Frame, ImageArray, Keypoints2D, Region
+from realtime.types import FloatArray, Frame, ImageArray, Keypoints2D
 from tests.fakes import standing_pose
 from tests.training.dataset.discs import FRAMES, DiscFactory
 from training.records.observe import BOUND, Follower, LiveNets, assignment, observe
@@ -102,17 +101,16 @@ class ScriptedNets:
     def follower(self, people: int) -> Follower:
         return self
 
-    def follow(self, frame: Frame) -> list[Track]:
-        return [self._track(points_px) for points_px in self.script(frame.index)]
+    def follow(self, frame: Frame) -> list[Keypoints2D]:
+        return [self._seen(points_px) for points_px in self.script(frame.index)]
 
     def close(self) -> None:
         pass
 
     @staticmethod
-    def _track(points_px: FloatArray) -> Track:
+    def _seen(points_px: FloatArray) -> Keypoints2D:
         score, depth_px = np.linspace(0.1, 0.9, 17, dtype=np.float32), np.arange(17, dtype=np.float32)
-        keypoints = Keypoints2D(points_px.astype(np.float32), score, depth_px, 1.0)
-        return Track(0, Region(0, 0, 1, 0), keypoints, np.zeros(4, np.float32))
+        return Keypoints2D(points_px.astype(np.float32), score, depth_px, 1.0)
 
 
 def truths(number: int) -> ClipAnnotation:

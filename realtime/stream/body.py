@@ -36,6 +36,8 @@ _UNSAID = np.full(len(H36M17), 0.73, np.float32)
 of the papers have 0.71 to 0.75 on the records of held-out people."""
 _NOBODY = LiftedPerson(np.zeros((len(H36M17), 3), np.float32), math.nan, math.nan)
 _FLOOR_MEMORY_S, _FLOOR_FADE_S = 0.5, 2.0
+_FLOOR_EVERY_S = 0.1
+"""How often the floor is learnt from who stands: it does not move, and frames this near say the same."""
 _FOOT_SIGMA_M = 0.04
 _MOST_OFF = 0.3
 _TOUCHING_M = 1e-4
@@ -237,6 +239,7 @@ class Bodies:
         self._settings = settings or BodySettings()
         self._bodies: dict[int, Body] = {}
         self._ground = FloorEstimator()
+        self._unlearnt_s = 0.0
         self.floor: Floor | None = None
         """The floor as it is known after the last frame."""
         self.lag_ms = 0.0
@@ -274,7 +277,11 @@ class Bodies:
         stances = [body.stance for body in bodies if body.stance and body.stance.elapsed_s]
         if not stances:
             return
-        self._ground.advance(max(stance.elapsed_s or 0.0 for stance in stances))
+        self._unlearnt_s += max(stance.elapsed_s or 0.0 for stance in stances)
+        if self._unlearnt_s < _FLOOR_EVERY_S:
+            return
+        self._ground.advance(self._unlearnt_s)
         for stance in stances:
-            self._ground.see(stance)
+            self._ground.see(stance._replace(elapsed_s=self._unlearnt_s))
+        self._unlearnt_s = 0.0
         self.floor = self._ground.floor()

@@ -36,7 +36,7 @@ class BodyMotion:
     """
 
     _STRAY_A_SECOND = 0.35
-    _STRAY_OF_WAY = 0.7
+    _STRAY_OF_WAY = 1.0
 
     def __init__(self, points_px: FloatArray, time_s: float) -> None:
         self._points_px = points_px
@@ -83,7 +83,7 @@ class BodyMotion:
 class RootMotion:
     """One person's pelvis in space, camera space, metres, and its velocity."""
 
-    _MEMORY_S = 0.4
+    _MEMORY_S = 0.6
 
     def __init__(self, intrinsics: Intrinsics) -> None:
         self._intrinsics = intrinsics

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from realtime.stream.appearance import look_of
 from realtime.stream.associate import similarity
 from realtime.stream.motion import Foreseen, size_of
 from realtime.stream.networks import Estimator
-from realtime.types import FloatArray, Frame, Keypoints2D, Region
+from realtime.types import FloatArray, Frame, ImageArray, Keypoints2D, Region
 
 _MIN_PRESENCE = 0.5
 _BEST_JOINTS = 4
@@ -23,11 +24,11 @@ _SAME_PERSON_IOU = 0.75
 _SAME_PLACE, _SAME_SIZE = 0.12, 1.5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sighting:
     """Someone in a frame. region: where to look in the next one. points_px, score: (17, 2), (17,).
 
-    box_px: round all joints of the net. look: see `look_of`. seeker: number of the track in whose region
+    box_px: round all joints of the net. image: they were seen in. seeker: number of the track in whose region
     they were found; None for a detection.
     """
 
@@ -36,8 +37,13 @@ class Sighting:
     points_px: FloatArray
     score: FloatArray
     box_px: FloatArray
-    look: FloatArray
+    image: ImageArray
     seeker: int | None
+
+    @cached_property
+    def look(self) -> FloatArray:
+        """What they wear, see `look_of`; worked out when asked for, as place alone mostly settles it."""
+        return look_of(self.image, self.points_px)
 
     @property
     def is_sure(self) -> bool:
@@ -64,8 +70,7 @@ def look_at(estimator: Estimator, frame: Frame, region: Region, seeker: int | No
     if not _shows(score, _LEAST_MEAN, _LEAST_BEST):
         return None
     box_px = np.concatenate([keypoints.xy_px.min(axis=0), keypoints.xy_px.max(axis=0)])
-    look = look_of(frame.image, points_px)
-    return Sighting(keypoints, following, points_px, score, box_px, look, seeker)
+    return Sighting(keypoints, following, points_px, score, box_px, frame.image, seeker)
 
 
 def _shows(score: FloatArray, mean: float, best: float) -> bool:

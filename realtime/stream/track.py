@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 Lap = Callable[[str], None]
 
 _UNNAMED = -1
-_LOOK_GAIN = 0.08
+_LOOK_GAIN, _LOOK_EVERY = 0.28, 4
 _USUAL_UNLIKENESS = 0.25
 _LEAST_FIT = 0.08
 _TRUST_BESET = 0.35
@@ -83,7 +83,7 @@ class Track:
         if not self.in_view:
             self.since_s = time_s
         self.doubtful = beset or float(sighting.score.mean()) < _WHOLE_SCORE
-        if not self.doubtful:
+        if not self.doubtful and self.sightings % _LOOK_EVERY == 0:
             share = np.float32(_LOOK_GAIN)
             self.look = self.look + share * (sighting.look - self.look)
         self.region = _between(self._led_on(time_s), sighting.region) if beset else sighting.region
@@ -257,6 +257,8 @@ class Tracker:
         points_px = np.stack([sighting.points_px for sighting in sightings])
         score = np.stack([sighting.score for sighting in sightings])
         fit = similarity(foreseen, points_px, score)
+        if fit.shape == (1, 1) and 1 - fit[0, 0] + self._LOOK_WEIGHT < self._DEAREST:
+            return [(0, 0)]  # whatever they wear
         looks = np.stack([track.look for track in tracks])[:, None]
         unlike = look_distance(looks, np.stack([s.look for s in sightings])[None])
         cost = 1 - fit + self._LOOK_WEIGHT * np.nan_to_num(unlike, nan=_USUAL_UNLIKENESS)

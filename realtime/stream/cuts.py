@@ -14,7 +14,7 @@ _GRID = (24, 32)
 _LEAST_CONTRAST = 3.0
 """Grey levels of standard deviation: below, a frame shows nothing to compare."""
 _SAME_VIEW = 0.65
-"""Correlation of successive frames of a view: 0.83 or more in twelve clips, 0.57 or less between two clips."""
+"""Correlation of successive frames of a view: 0.83 or more in twelve clips; between two, 0.57 or less."""
 
 
 class Continuity:

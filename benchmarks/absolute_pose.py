@@ -4,8 +4,8 @@
 
 On test subjects, never trained on, from 2 to 6 m: what the 2D net said of rendered people (exact cameras),
 and their motion on bodies of random stature before random cameras, with exact 2D and through the error model.
-By distance and by pose, the height unknown and given. The net's depth is placed by its rays; errors are shares
-of the distance. A last part looks through the wrong field of view.
+By distance and by pose, the height unknown and given. The net's depth is placed by its rays; errors are
+shares of the distance. A last part looks through the wrong field of view.
 """
 
 from __future__ import annotations

@@ -207,8 +207,8 @@ class World:
         self.detections += 1
         places = self._people(frame.index)
         if window is not None:
-            half = window.size_px / 2
-            places = [p for p in places if abs(p[0] - window.cx_px) < half and abs(p[1] - window.cy_px) < half]
+            half, cx, cy = window.size_px / 2, window.cx_px, window.cy_px
+            places = [p for p in places if abs(p[0] - cx) < half and abs(p[1] - cy) < half]
         regions = tuple(Region(x, y, 100, 0.0) for x, y in places)
         boxes = np.array([[x - 20, y - 50, x + 20, y + 50] for x, y in places], np.float32).reshape(-1, 4)
         return Boxes(boxes, np.ones(len(places), np.float32), regions)

@@ -18,6 +18,8 @@ _DOUBTFUL_MEMORY_S = 1.0
 """While a person is partly hidden their joints are less to be trusted, so velocity changes slowly."""
 _SIZE_MEMORY_S = 0.4
 _LEAST_DEPTH_M = 0.3
+_SPACE_AFTER_S = 0.15
+"""From one frame to the next the image says more than a distance that one camera has to guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class BodyMotion:
         """Where they should be at a time; by their motion in space where that is known."""
         elapsed_s = max(time_s - self._time_s, 0.0)
         anchor_px, way_px, growth = self._centre_px, self._velocity_px * np.float32(elapsed_s), 1.0
-        if root is not None and (ahead := root.way(self._time_s, time_s)) is not None:
+        if root is not None and elapsed_s > _SPACE_AFTER_S and (ahead := root.way(self._time_s, time_s)):
             anchor_px, (way_px, growth) = self._points_px[_PELVIS], ahead
         points = anchor_px + way_px + np.float32(growth) * (self._points_px - anchor_px)
         size_px = self._size_px * growth

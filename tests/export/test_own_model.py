@@ -122,7 +122,8 @@ def run_printed(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 def test_the_documents_commands_run_as_printed(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "own-models.md").read_text(encoding="utf-8")
-    lines = [line for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    # The second block wants BlazePose; tests/export/test_preprocess_graph.py runs what it says.
+    lines = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)[0].splitlines()
     assert len(lines) == 5
     for line in lines:
         done = run_printed(line, tmp_path)

@@ -98,6 +98,11 @@ class Track:
         return replace(self.region, cx_px=self.region.cx_px + x, cy_px=self.region.cy_px + y)
 
 
+def _box_of(foreseen: Foreseen) -> FloatArray:
+    points_px = foreseen.points_px
+    return np.concatenate([points_px.min(axis=0), points_px.max(axis=0)])
+
+
 def _between(expected: Region, said: Region) -> Region:
     """A region that follows what the 2D net says with reluctance: beside others it slides onto them."""
     share = _TRUST_BESET
@@ -128,7 +133,7 @@ class Tracker:
     _CROWDED = 0.25
     _LOOK_WEIGHT = 1.0
     _DEAREST = 1.1
-    _DEAREST_UNSURE = 0.8
+    _RETURN_COST = 0.15
     _SPARE_LOOKS = 4
     """Looks in vain, a frame: a detector that sees people everywhere must not stall it."""
 
@@ -242,8 +247,10 @@ class Tracker:
             taken = {column for _, column in pairs}
             groups = [group for column, group in enumerate(groups) if column not in taken]
         self._seen += [sighting for _, sighting in owners]
+        missed = self._missed_boxes([track for track, _ in owners], time_s)
         for track, sighting in owners:
-            track.see(sighting, time_s, self._crowding(sighting) > self._CROWDED)
+            beset = max(self._crowding(sighting), covered(sighting.box_px, missed)) > self._CROWDED
+            track.see(sighting, time_s, beset)
             if not track.named and self._is_proven(track, time_s):
                 self._name(track)
         self._lose([t for t in tracks if not any(t is owner for owner, _ in owners)], time_s)
@@ -262,6 +269,8 @@ class Tracker:
         looks = np.stack([track.look for track in tracks])[:, None]
         unlike = look_distance(looks, np.stack([s.look for s in sightings])[None])
         cost = 1 - fit + self._LOOK_WEIGHT * np.nan_to_num(unlike, nan=_USUAL_UNLIKENESS)
+        away = np.array([not track.in_view for track in tracks])[:, None]
+        cost = cost + np.where(away, self._RETURN_COST, 0.0)
         return assign(np.where(fit > _LEAST_FIT, cost, np.nan), self._DEAREST)
 
     def _own(self, track: Track, group: list[Sighting]) -> Sighting:
@@ -269,15 +278,20 @@ class Tracker:
         number = next(n for n, other in enumerate(self._tracks) if other is track)
         return next((s for s in group if s.seeker == number), group[0])
 
+    def _missed_boxes(self, seen: list[Track], time_s: float) -> list[FloatArray]:
+        """Where those with an identity should be who are not seen."""
+        missed = [t for t in self._tracks if t.named and not any(t is other for other in seen)]
+        return [_box_of(t.foresee(time_s)) for t in missed if time_s - t.seen_s < self._SEEK_S]
+
     def _crowding(self, sighting: Sighting) -> float:
         return covered(sighting.box_px, [s.box_px for s in self._seen if s is not sighting])
 
     def _lose(self, tracks: list[Track], time_s: float) -> None:
         for track in tracks:
             if track.in_view:
-                points_px = track.foresee(time_s).points_px
-                box_px = np.concatenate([points_px.min(axis=0), points_px.max(axis=0)])
-                track.hidden = covered(box_px, [s.box_px for s in self._seen]) > self._CROWDED
+                track.hidden = (
+                    covered(_box_of(track.foresee(time_s)), [s.box_px for s in self._seen]) > self._CROWDED
+                )
                 track.in_view = False
         self._tracks = [track for track in self._tracks if track.named or track.in_view]
 

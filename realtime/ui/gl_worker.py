@@ -38,14 +38,22 @@ class GlWorker(QObject):
         self._make = make
         self._wanted: SimpleQueue[Shot | None] = SimpleQueue()
         self._thread = Worker("draw-3d", self._run, self._ended)
-        self._thread.start()
+        self._started = False
 
     def ask(self, shot: Shot) -> None:
-        """Ask for an image; it comes by `drawn`, unless a newer one was asked for before."""
+        """Ask for an image; it comes by `drawn`, unless a newer one was asked for before.
+
+        The first one starts the thread: what it says at once must find somebody connected.
+        """
         self._wanted.put(shot)
+        if not self._started:
+            self._started = True
+            self._thread.start()
 
     def close(self, timeout_s: float = 1.0) -> bool:
         """End the thread. True if it ended within `timeout_s`."""
+        if not self._started:
+            return True
         self._wanted.put(None)
         return self._thread.join(timeout_s)
 

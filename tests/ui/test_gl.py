@@ -146,6 +146,7 @@ def test_a_processor_in_place_of_a_card_is_left_to_the_painter_unless_asked_for(
     fake = FakeScene()
     fake.is_software = True  # type: ignore[misc]
     worker, _, reasons = worker_of(qt, lambda: fake)
+    worker.ask(shot())
     wait_until(lambda: bool(reasons))
     assert "fake card" in reasons[0]
     assert worker.close(5.0)

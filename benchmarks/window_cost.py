@@ -42,11 +42,14 @@ class Clip:
 
     def __init__(self) -> None:
         self._ended = threading.Event()
+        self._playing = False
         self.player = Player(Wish("sample"), RealWorkshop(), told=self._told)
         self.player.start()
 
     def _told(self, state: State) -> None:
-        if state.phase in (Phase.ENDED, Phase.FAILED):
+        # The last play's end may be told again before the next play begins.
+        self._playing |= state.phase is Phase.RUNNING
+        if self._playing and state.phase in (Phase.ENDED, Phase.FAILED):
             self._ended.set()
 
     @property
@@ -60,6 +63,7 @@ class Clip:
 
     def again(self) -> None:
         """Play it once more."""
+        self._playing = False
         self._ended.clear()
         self.player.open("sample")
 

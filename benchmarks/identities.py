@@ -6,7 +6,7 @@
 
 The truth of a frame are the people of whom a quarter or more can be seen. A tracked person is one of them
 when the boxes round their 17 joints overlap by an IoU of 0.5 or more; one who is on somebody hidden counts
-neither way. IDF1 and MOTA are those of `motmetrics`.
+neither way. IDF1 and MOTA are those of `motmetrics`; `_half_shown`: of people of whom half can be seen.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from training.dataset.video import Coding, read_video, write_h264
 from training.render.annotation import ClipAnnotation, FrameAnnotation, load_annotation
 
 RESULTS = Path(__file__).parent / "results"
-LEAST_SHOWN, LEAST_IOU = 0.25, 0.5
+LEAST_SHOWN, HALF_SHOWN, LEAST_IOU = 0.25, 0.5, 0.5
 METRICS = (
     "idf1", "mota", "num_switches", "num_fragmentations", "num_misses", "num_false_positives", "num_objects",
 )  # fmt: skip
@@ -77,7 +77,9 @@ def follow(images: Iterator[ImageArray], intrinsics: Intrinsics, people: int, fp
     return Followed(said, searches)
 
 
-def scored(truth: ClipAnnotation, followed: Followed) -> motmetrics.MOTAccumulator:
+def scored(
+    truth: ClipAnnotation, followed: Followed, least_shown: float = LEAST_SHOWN
+) -> motmetrics.MOTAccumulator:
     """Every frame's people against the truth."""
     accumulator = motmetrics.MOTAccumulator(auto_id=True)
     truth_px = boxes(truth.keypoints_px)
@@ -85,7 +87,7 @@ def scored(truth: ClipAnnotation, followed: Followed) -> motmetrics.MOTAccumulat
         said_px = boxes(np.stack([p.keypoints_px[:, :2] for p in people])) if people else np.zeros((0, 4))
         overlap = np.array([iou(box, truth_px[frame]) for box in said_px]).reshape(-1, truth.people)
         distance = np.where(overlap >= LEAST_IOU, 1 - overlap, np.nan).T
-        counted = np.flatnonzero(truth.shown[frame] >= LEAST_SHOWN)
+        counted = np.flatnonzero(truth.shown[frame] >= least_shown)
         matched = {said for _, said in assign(distance[counted], 1.0)}
         on_hidden = np.isfinite(np.delete(distance, counted, axis=0)).any(axis=0)
         kept = [n for n in range(len(people)) if n in matched or not on_hidden[n]]
@@ -120,29 +122,37 @@ def clip_files(clips: Path, studio: CrossingStudio | None, name: str, seed: int)
     return video, truth
 
 
-def measured_scenes(files: Mapping[str, tuple[Path, Path]]) -> dict[str, Any]:
+def measured_scenes(
+    files: Mapping[str, tuple[Path, Path]], variants: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
     """IDF1, MOTA and what makes them up, by variant and scene."""
     out: dict[str, Any] = {}
-    for variant, changes in VARIANTS.items():
+    for variant, changes in variants.items():
         kept = {name: getattr(Tracker, name) for name in changes}
         for name, value in changes.items():
             setattr(Tracker, name, value)
-        accumulators, rows = [], {}
+        accumulators, halves, rows = [], [], {}
         for scene, (video, truth_path) in files.items():
             truth = load_annotation(truth_path)
             followed = follow(read_video(video), truth.intrinsics, truth.people, truth.fps)
             accumulators.append(scored(truth, followed))
+            halves.append(scored(truth, followed, HALF_SHOWN))
             rows[scene] = {
                 "frames": truth.frames, "people": truth.people, "identities": identities(followed),
                 "longest_hidden_s": round(longest_hidden_s(truth), 2), "searches": followed.searches,
             }  # fmt: skip
         for name, value in kept.items():
             setattr(Tracker, name, value)
-        table = motmetrics.metrics.create().compute_many(
-            accumulators, metrics=METRICS, names=list(files), generate_overall=True
-        )
-        for scene, row in table.to_dict(orient="index").items():
-            rows.setdefault(scene, {}).update({name: round(float(value), 4) for name, value in row.items()})
+        for scored_clips, names, suffix in (
+            (accumulators, METRICS, ""),
+            (halves, METRICS[:2], "_half_shown"),
+        ):
+            table = motmetrics.metrics.create().compute_many(
+                scored_clips, metrics=names, names=list(files), generate_overall=True
+            )
+            for scene, row in table.to_dict(orient="index").items():
+                added = {name + suffix: round(float(value), 4) for name, value in row.items()}
+                rows.setdefault(scene, {}).update(added)
         out[variant] = rows
         for scene, row in rows.items():
             print(f"{variant:16} {scene:18} " + " ".join(f"{k} {v:g}" for k, v in row.items()), flush=True)
@@ -214,11 +224,12 @@ def measured_cost(rounds: int) -> dict[str, Any]:
 @click.option("--clips", type=click.Path(path_type=Path), help="Folder of the clips; drawn into it.")
 @click.option("--scenes", default=",".join(SCENES), show_default=True)
 @click.option("--seeds", default="1", show_default=True)
+@click.option("--ablations", is_flag=True, help="Measure without clothes and without places in space too.")
 @click.option("--video", type=click.Path(path_type=Path, exists=True), help="A real clip of two people.")
 @click.option("--cost", is_flag=True, help="Measure the time for each added person.")
 @click.option("--rounds", default=200, show_default=True, help="Frames of the cost measurement.")
 def main(
-    makehuman: Path | None, motion: Path | None, clips: Path | None, scenes: str, seeds: str,
+    makehuman: Path | None, motion: Path | None, clips: Path | None, scenes: str, seeds: str, ablations: bool,
     video: Path | None, cost: bool, rounds: int,
 ) -> None:  # fmt: skip
     """Draw, follow, score, save."""
@@ -232,7 +243,9 @@ def main(
         studio = CrossingStudio(makehuman, motion) if makehuman and motion else None
         wanted = [(name, int(seed)) for seed in seeds.split(",") for name in scenes.split(",")]
         files = {f"{name} {seed}": clip_files(clips, studio, name, seed) for name, seed in wanted}
-        said["rendered"] = stamp | {"variants": measured_scenes(files)}
+        chosen = VARIANTS if ablations else {"as it is": VARIANTS["as it is"]}
+        clips_said = said.setdefault("rendered", {})
+        clips_said[", ".join(files)] = stamp | {"variants": measured_scenes(files, chosen)}
     if video is not None:
         said["video"] = stamp | {video.stem: measured_video(video, 2)}
         print(said["video"])

@@ -17,9 +17,12 @@ _VELOCITY_MEMORY_S = 0.25
 _DOUBTFUL_MEMORY_S = 1.0
 """While a person is partly hidden their joints are less to be trusted, so velocity changes slowly."""
 _SIZE_MEMORY_S = 0.4
+_PARTLY_SEEN = 0.5
+"""How much a moment in which a person was seen in part counts of one in which they were not seen."""
+_LONGEST_UNSURE_S = 1.0
 _LEAST_DEPTH_M = 0.3
-_SPACE_AFTER_S = 0.15
-"""From one frame to the next the image says more than a distance that one camera has to guess."""
+_SPACE_AFTER_S = 0.5
+"""Before, the image says more than distances that one camera has to guess (`benchmarks/identities.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class BodyMotion:
         self._centre_px = _centre(points_px)
         self._velocity_px = np.zeros(2, np.float32)
         self._size_px = size_of(points_px)
-        self._time_s = time_s
+        self._time_s = self._sure_s = time_s
 
     @property
     def size_px(self) -> float:
@@ -64,6 +67,8 @@ class BodyMotion:
             )
             self._size_px += float(_gain(elapsed_s, _SIZE_MEMORY_S)) * (size_of(points_px) - self._size_px)
         self._points_px, self._centre_px, self._time_s = points_px, centre, time_s
+        if not doubtful:
+            self._sure_s = time_s
 
     def foresee(self, time_s: float, root: RootMotion | None = None) -> Foreseen:
         """Where they should be at a time; by their motion in space where that is known."""
@@ -73,7 +78,9 @@ class BodyMotion:
             anchor_px, (way_px, growth) = self._points_px[_PELVIS], ahead
         points = anchor_px + way_px + np.float32(growth) * (self._points_px - anchor_px)
         size_px = self._size_px * growth
-        strayed = self._STRAY_A_SECOND * size_px * elapsed_s + self._STRAY_OF_WAY * math.hypot(*way_px)
+        unsure_s = elapsed_s + _PARTLY_SEEN * min(self._time_s - self._sure_s, _LONGEST_UNSURE_S)
+        speed_px = math.hypot(*way_px) / max(elapsed_s, 1e-6)
+        strayed = (self._STRAY_A_SECOND * size_px + self._STRAY_OF_WAY * speed_px) * unsure_s
         return Foreseen(np.asarray(points, np.float32), size_px, strayed if elapsed_s else 0.0)
 
     def shift_px(self, time_s: float, root: RootMotion | None = None) -> tuple[float, float]:

@@ -39,14 +39,14 @@ class Search:
         self._whole_next, self._missed_next = True, False
         self._squares: Iterator[Region] = iter(())
 
-    def is_due(self, time_s: float, anyone: bool, room: bool, lost_one: bool) -> bool:
-        """Whether to run now. anyone: is in view; room: for more; lost_one: in this frame."""
+    def is_due(self, time_s: float, anyone: bool, room: bool, lost_one: bool, missed: bool = False) -> bool:
+        """Whether to run now. anyone: is in view; room: for more; lost_one: in this frame; missed: lately."""
         if self._eager_until_s is None:
             self._eager_until_s = time_s + _EAGER_S
         if lost_one or not anyone:
             self._whole_next |= lost_one and not anyone
             return True
-        every_s = 0.0 if time_s < self._eager_until_s else self._every_s
+        every_s = 0.0 if missed or time_s < self._eager_until_s else self._every_s
         return room and time_s - self._last_s >= every_s - _TOLERANCE_S
 
     def window(self, frame: Frame, missed: Region | None) -> Region | None:

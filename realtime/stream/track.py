@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,8 +12,9 @@ from realtime.camera import Intrinsics
 from realtime.stream.appearance import look_distance
 from realtime.stream.associate import assign, similarity
 from realtime.stream.cuts import Continuity
-from realtime.stream.motion import BodyMotion, Foreseen, RootMotion
+from realtime.stream.motion import RootMotion
 from realtime.stream.networks import Detector, Estimator
+from realtime.stream.person_track import UNNAMED, Track, box_of
 from realtime.stream.search import Search
 from realtime.stream.sighting import (
     Sighting,
@@ -24,94 +25,14 @@ from realtime.stream.sighting import (
     same_person,
     touches,
 )
-from realtime.types import FloatArray, Frame, Keypoints2D, Region, Result
+from realtime.types import FloatArray, Frame, Region, Result
 
 log = logging.getLogger(__name__)
 
 Lap = Callable[[str], None]
 
-_UNNAMED = -1
-_LOOK_GAIN, _LOOK_EVERY = 0.28, 4
 _USUAL_UNLIKENESS = 0.25
 _LEAST_FIT = 0.08
-_TRUST_BESET = 0.35
-_WHOLE_SCORE = 0.65
-
-
-@dataclass(slots=True)
-class Track:
-    """One person over time. id: -1 until it is sure that they are somebody of their own.
-
-    seen_s, since_s: media time at which they were last seen, and first without a break. look: the colours of
-    their clothes. hidden: they were lost behind somebody in view. doubtful: they are partly hidden, so where
-    they seem to be and what they seem to wear is not to be built on.
-    """
-
-    id: int
-    region: Region
-    keypoints: Keypoints2D
-    box_px: FloatArray
-    motion: BodyMotion
-    look: FloatArray
-    seen_s: float
-    since_s: float
-    sightings: int = 1
-    in_view: bool = True
-    hidden: bool = False
-    doubtful: bool = False
-    root: RootMotion | None = None
-
-    @classmethod
-    def of(cls, sighting: Sighting, time_s: float) -> Track:
-        """Someone not seen before."""
-        return cls(
-            _UNNAMED, sighting.region, sighting.keypoints, sighting.box_px,
-            BodyMotion(sighting.points_px, time_s), sighting.look, time_s, time_s,
-        )  # fmt: skip
-
-    @property
-    def named(self) -> bool:
-        """Whether they have an identity."""
-        return self.id != _UNNAMED
-
-    def foresee(self, time_s: float) -> Foreseen:
-        """Where they should be now."""
-        return self.motion.foresee(time_s, self.root)
-
-    def see(self, sighting: Sighting, time_s: float, beset: bool) -> None:
-        """Take in a sighting. beset: somebody else is in front or behind, so it may be mixed up with them."""
-        if not self.in_view:
-            self.since_s = time_s
-        self.doubtful = beset or float(sighting.score.mean()) < _WHOLE_SCORE
-        if not self.doubtful and self.sightings % _LOOK_EVERY == 0:
-            share = np.float32(_LOOK_GAIN)
-            self.look = self.look + share * (sighting.look - self.look)
-        self.region = _between(self._led_on(time_s), sighting.region) if beset else sighting.region
-        self.keypoints, self.box_px = sighting.keypoints, sighting.box_px
-        self.motion.see(sighting.points_px, time_s, self.doubtful)
-        self.seen_s, self.in_view, self.hidden = time_s, True, False
-        self.sightings += 1
-
-    def _led_on(self, time_s: float) -> Region:
-        """The region moved on as the person was moving."""
-        x, y = self.motion.shift_px(time_s)
-        return replace(self.region, cx_px=self.region.cx_px + x, cy_px=self.region.cy_px + y)
-
-
-def _box_of(foreseen: Foreseen) -> FloatArray:
-    points_px = foreseen.points_px
-    return np.concatenate([points_px.min(axis=0), points_px.max(axis=0)])
-
-
-def _between(expected: Region, said: Region) -> Region:
-    """A region that follows what the 2D net says with reluctance: beside others it slides onto them."""
-    share = _TRUST_BESET
-    return Region(
-        expected.cx_px + share * (said.cx_px - expected.cx_px),
-        expected.cy_px + share * (said.cy_px - expected.cy_px),
-        expected.size_px + share * (said.size_px - expected.size_px),
-        said.angle_rad,
-    )
 
 
 class Tracker:
@@ -206,7 +127,8 @@ class Tracker:
     def _search_is_due(self, time_s: float, lost_one: bool) -> bool:
         in_view = len(self._in_view())
         room = in_view < self._people
-        return self._search.is_due(time_s, in_view > 0, room, lost_one)
+        missed = any(time_s - track.seen_s < self._SEEK_S for track in self._lost())
+        return self._search.is_due(time_s, in_view > 0, room, lost_one, missed)
 
     def _missed_region(self, frame: Frame) -> Region | None:
         """Where one of those missed should be, each in turn, so that they cost no more than one in view."""
@@ -281,7 +203,7 @@ class Tracker:
     def _missed_boxes(self, seen: list[Track], time_s: float) -> list[FloatArray]:
         """Where those with an identity should be who are not seen."""
         missed = [t for t in self._tracks if t.named and not any(t is other for other in seen)]
-        return [_box_of(t.foresee(time_s)) for t in missed if time_s - t.seen_s < self._SEEK_S]
+        return [box_of(t.foresee(time_s)) for t in missed if time_s - t.seen_s < self._SEEK_S]
 
     def _crowding(self, sighting: Sighting) -> float:
         return covered(sighting.box_px, [s.box_px for s in self._seen if s is not sighting])
@@ -290,7 +212,7 @@ class Tracker:
         for track in tracks:
             if track.in_view:
                 track.hidden = (
-                    covered(_box_of(track.foresee(time_s)), [s.box_px for s in self._seen]) > self._CROWDED
+                    covered(box_of(track.foresee(time_s)), [s.box_px for s in self._seen]) > self._CROWDED
                 )
                 track.in_view = False
         self._tracks = [track for track in self._tracks if track.named or track.in_view]
@@ -318,5 +240,5 @@ class Tracker:
 
     def _forget(self, time_s: float) -> list[int]:
         gone = [t.id for t in self._lost() if time_s - t.seen_s > self._FORGET_S]
-        self._tracks = [t for t in self._tracks if t.id not in gone or t.id == _UNNAMED]
+        self._tracks = [t for t in self._tracks if t.id not in gone or t.id == UNNAMED]
         return gone

@@ -232,13 +232,18 @@ def main() -> None:
     parser.add_argument("--stall-s", type=float, default=60.0)
     parser.add_argument("--starts", type=int, default=5)
     parser.add_argument("--drawing", choices=("auto", "opengl", "painter"), default="auto")
+    parser.add_argument("--equal", action="store_true", help="Leave the window's thread its usual priority.")
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args()
     from PySide6.QtWidgets import QApplication
 
+    from realtime.ui.priority import make_way
+
     starts = [start_up() for _ in range(options.starts)]
     app = QApplication(["window_cost"])
     clip = Clip()
+    if not options.equal:
+        make_way()
     clip.wait()
     rounds: list[dict[str, Any]] = []
     for _ in range(options.rounds):
@@ -254,6 +259,7 @@ def main() -> None:
         "processor": processor(),
         "load_average": os.getloadavg(),
         "drawing": options.drawing,
+        "window_makes_way": not options.equal,
         "processing_p50_ratio": statistics.median(r["ratio"] for r in rounds) if rounds else None,
         "rounds": rounds,
         "stall": stall,

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from tqdm import tqdm
 
 from realtime.commands.opening import SessionWish, open_run, stated_options
 from realtime.commands.options import pipeline_options, to_options
@@ -160,6 +159,8 @@ def _window_can_open() -> bool:
 
 
 def _run_headless(pipeline: Pipeline, source: Source, frames: int | None) -> None:
+    from tqdm import tqdm  # a window is there sooner without it
+
     total = min(filter(None, (source.info.frames, frames)), default=None)
     pipeline.start()
     with tqdm(total=total, unit="frame", disable=None) as bar:

@@ -85,7 +85,8 @@ _OPTIONS = (
         default=BLAZEPOSE,
         show_default=True,
         metavar="NAME",
-        help="Image nets: blazepose, own, or the path of an estimator's manifest.",
+        help="Image nets: blazepose; own, or by name cpn or integral-regression, trained by this project on "
+        "rendered people; rtmpose-t, -s or -m; or the path of an estimator's manifest.",
     ),
     click.option(
         "--engine",

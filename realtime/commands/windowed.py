@@ -37,10 +37,11 @@ def run_in_window(
     """
     refuse_at_once(source, options)
     from realtime.ui.app import run_window
+    from realtime.ui.priority import make_way
 
     workshop = RealWorkshop(source_options, keep, stated)
     player = Player(Wish(source, options), workshop, told=_Announcer(source is None))
-    run_window(player, "realtime-pose3d")
+    run_window(player, "realtime-pose3d", started=make_way)
     if player.error is not None:
         raise as_pose_error("the player failed", player.error)
     return player.first

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,11 +91,14 @@ def _reason(stderr: str) -> str:
     return f"Qt cannot start ({lines[0] if lines else 'it says nothing'})"
 
 
-def run_window(live: Live, title: str, settings: Path | None = None) -> int:
+def run_window(
+    live: Live, title: str, settings: Path | None = None, started: Callable[[], object] = lambda: None
+) -> int:
     """Show and start a player until the window is closed, then stop it. Returns an exit status.
 
     Ctrl-C closes the window. Call it on the main thread, once `display_available` says a window can be.
-    settings: where the window's layout is kept; the user's own file without it.
+    settings: where the window's layout is kept; the user's own file without it. started: is called on this
+    thread once the player has begun.
     """
     from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
@@ -109,11 +113,15 @@ def run_window(live: Live, title: str, settings: Path | None = None) -> int:
     def interrupt(*_: Any) -> None:
         window.close()
 
+    def begin() -> None:
+        live.start()
+        started()
+
     before = signal.signal(signal.SIGINT, interrupt)
     try:
         window.show()
         # The window is there before anything heavy begins to compete with it.
-        QTimer.singleShot(0, live.start)
+        QTimer.singleShot(0, begin)
         status = app.exec()
     finally:
         signal.signal(signal.SIGINT, before)

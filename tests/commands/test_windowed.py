@@ -43,7 +43,7 @@ def test_what_was_asked_for_is_written_while_the_window_is_open(
     """The window itself is tested elsewhere: here it is open until three frames have come."""
     import threading
 
-    def stand_in(player: Player, title: str) -> int:
+    def stand_in(player: Player, title: str, **started: Any) -> int:
         player.start()
         ended = threading.Event()
         while player.first is None or not player.first.pipeline.finished:
@@ -66,7 +66,7 @@ def test_what_the_player_ended_with_is_the_commands_error(
 ) -> None:
     (tmp_path / "empty.mp4").write_bytes(b"")
 
-    def stand_in(player: Player, title: str) -> Any:
+    def stand_in(player: Player, title: str, **started: Any) -> Any:
         import threading
 
         player.start()

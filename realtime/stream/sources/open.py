@@ -12,7 +12,6 @@ from realtime.stream.source import Clock, Source, redacted
 from realtime.stream.sources.camera import CameraMode, open_camera
 from realtime.stream.sources.file import open_file
 from realtime.stream.sources.folder import ImageFolder
-from realtime.stream.sources.network import open_stream
 from realtime.stream.sources.pipe import NAMES, open_pipe
 from realtime.stream.sources.reconnect import Reconnect
 from realtime.stream.sources.view import View
@@ -57,6 +56,9 @@ def _open(name: str, clock: Clock, options: SourceOptions) -> Source:
     if name in NAMES:
         return open_pipe(NAMES[name], clock)
     if name.lower().startswith(_STREAM_PREFIXES):
+        # What speaks to the network takes a while to import, and few sources need it.
+        from realtime.stream.sources.network import open_stream
+
         return open_stream(name, clock, options.reconnect)
     if "://" in name:
         raise UsageError(f"unknown kind of address {redacted(name)}: use rtsp:// or http(s)://")

@@ -185,6 +185,7 @@ class Result:
     queues, or for later frames), and in `total`, which is their sum.
     dropped: frames the source's ring let go since the previous result.
     smoothing_lag_ms: how far smoothing holds the poses back just now. floor: None where it is not known.
+    device_ms: of each stage's time, what its network took by its device's own clock; only where it has one.
     """
 
     frame: Frame
@@ -193,3 +194,4 @@ class Result:
     dropped: int = 0
     smoothing_lag_ms: float = 0.0
     floor: Floor | None = None
+    device_ms: Mapping[str, float] = field(default_factory=dict)

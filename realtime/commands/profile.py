@@ -137,6 +137,8 @@ def _say_pipeline(report: dict[str, Any]) -> None:
     click.echo("p50 {p50_ms:.2f} ms, p90 {p90_ms:.2f}, p99 {p99_ms:.2f} a frame".format(**report))
     for stage, values in report["stages"].items():
         click.echo(f"  {stage:9s} p50 {values['p50_ms']:.2f} ms, p99 {values['p99_ms']:.2f}")
+    for stage, values in report.get("device", {}).items():
+        click.echo(f"  {stage:9s} p50 {values['p50_ms']:.2f} ms, p99 {values['p99_ms']:.2f} on its device")
     for row in report["sweep"]:
         what = f"{row['width']}x{row['height']}" if "width" in row else f"up to {row['most_people']} people"
         click.echo(f"{what}: p50 {row['p50_ms']:.2f} ms, p99 {row['p99_ms']:.2f}")

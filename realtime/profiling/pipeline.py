@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tqdm import tqdm
@@ -50,12 +50,13 @@ class Timing:
     """Milliseconds of every frame, one at a time, from the decoded frame in hand to the result out.
 
     Where results wait for later frames (`--lag`), `frame_ms` is the work at each frame, without the wait.
-    people: how many were in each result.
+    people: how many were in each result. device_ms: of a stage, its network by its device's own clock.
     """
 
     frame_ms: list[float]
     stage_ms: dict[str, list[float]]
     people: list[int]
+    device_ms: dict[str, list[float]] = field(default_factory=dict)
 
     def take_in(self, results: Sequence[Result]) -> None:
         """What each stage spent on results; a stage that a frame passed by spent nothing."""
@@ -64,12 +65,15 @@ class Timing:
                 self.stage_ms[stage] = [0.0] * len(self.people)
             for stage, values in self.stage_ms.items():
                 values.append(result.age_ms.get(stage, 0.0))
+            for stage, took_ms in result.device_ms.items():
+                self.device_ms.setdefault(stage, []).append(took_ms)
             self.people.append(len(result.people))
 
     def summary(self) -> dict[str, Any]:
         """Percentiles of the frame and of each stage; the first ten frames warm up and do not count."""
         whole = Latency.of(_counted(self.frame_ms))
         stages = {name: Percentiles.of(_counted(values)) for name, values in self.stage_ms.items()}
+        device = {name: Percentiles.of(_counted(values)) for name, values in self.device_ms.items()}
         return {
             "p50_ms": round(whole.median_ms, 3),
             "p90_ms": round(whole.p90_ms, 3),
@@ -78,6 +82,7 @@ class Timing:
             "slices_ms": [round(ms, 3) for ms in whole.slices_ms],
             "people": max(self.people, default=0),
             "stages": _rounded(stages),
+            **({"device": _rounded(device)} if device else {}),
         }
 
 

@@ -24,6 +24,7 @@ from realtime.size import known_size
 from realtime.skeleton import joint_map
 from realtime.stream.body import Bodies, BodySettings
 from realtime.stream.networks import Detector, Estimator
+from realtime.stream.on_device import DeviceLaps
 from realtime.stream.sinks import NetInUse, header_line
 from realtime.stream.smooth import DEFAULT_STRENGTH
 from realtime.stream.source import Source, SourceInfo
@@ -293,7 +294,8 @@ def _perception(
     clock: Callable[[], int],
     close: Callable[[], None],
 ) -> PosePerception:
-    _, estimator, lifter = models
+    detector, estimator, lifter = models
+    engines = {"detect": detector.engine, "estimate": estimator.engine, "lift": lifter.engine}
     return PosePerception(
         tracker,
         joint_map(estimator.manifest.skeleton),
@@ -302,4 +304,5 @@ def _perception(
         Bodies(options.body()),
         clock,
         close,
+        DeviceLaps(engines).lap,
     )

@@ -30,7 +30,7 @@ _QUANTILES = np.array([0.50, 0.90, 0.95, 0.99])
 class Entry:
     """One frame's account. Milliseconds; `age_ms` maps capture, wait, each stage and total to its share.
 
-    displayed_ns: when a window had painted it; None while none has.
+    displayed_ns: when a window had painted it; None while none has. device_ms: as in `Result`.
     """
 
     index: int
@@ -38,6 +38,7 @@ class Entry:
     done_ns: int
     age_ms: Mapping[str, float]
     displayed_ns: int | None = None
+    device_ms: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def age_at_display_ms(self) -> float | None:
@@ -79,7 +80,8 @@ class Snapshot:
     stages: percentiles per stage, with `capture`, `wait` and `total`, and `display` (from the result to the
     painted window) once a window has shown any. age_at_display: from the grab to the painted window; zeros
     before. fps: results a second over the window. frames: results so far. drops: frames let go so far, by
-    reason. spent_ms: what each stage spent on all frames so far. recent: the last entries.
+    reason. spent_ms: what each stage spent on all frames so far. recent: the last entries. device: of each
+    stage, what its network took by its device's own clock; empty where none has one.
     """
 
     stages: Mapping[str, Percentiles] = field(default_factory=dict)
@@ -89,6 +91,7 @@ class Snapshot:
     recent: tuple[Entry, ...] = ()
     age_at_display: Percentiles = Percentiles(0.0, 0.0, 0.0, 0.0)
     spent_ms: Mapping[str, float] = field(default_factory=dict)
+    device: Mapping[str, Percentiles] = field(default_factory=dict)
 
 
 class Stopwatch:
@@ -101,6 +104,8 @@ class Stopwatch:
         ready_ns = begun_ns if ready_ns is None else ready_ns
         self._captured_ns = captured_ns
         self._last_ns = begun_ns
+        self.device_ms: Mapping[str, float] = {}
+        """What the frame's networks took by their devices' own clocks."""
         self._spent_ns = {CAPTURE: ready_ns - captured_ns, WAIT: begun_ns - ready_ns}
         self._spent_ns |= dict.fromkeys(STAGES, 0)
 
@@ -181,7 +186,7 @@ class Ledger:
         span_ns = entries[-1].done_ns - entries[0].done_ns if len(entries) > 1 else 0
         fps = (len(entries) - 1) / (span_ns / 1e9) if span_ns > 0 else 0.0
         spent = dict(zip(names, spent_ms, strict=True))
-        return Snapshot(stages, fps, frames, drops, entries, age_at_display, spent)
+        return Snapshot(stages, fps, frames, drops, entries, age_at_display, spent, _on_device(entries))
 
     def _make_rows(self, names: Iterable[str]) -> None:
         """Room for stages that no frame had before."""
@@ -190,3 +195,8 @@ class Ledger:
                 self._rows[name] = len(self._rows)
                 self._ms = np.vstack([self._ms, np.zeros(self._window)])
                 self._spent_ms = np.append(self._spent_ms, 0.0)
+
+
+def _on_device(entries: Sequence[Entry]) -> dict[str, Percentiles]:
+    stages = dict.fromkeys(stage for entry in entries for stage in entry.device_ms)
+    return {s: Percentiles.of([e.device_ms[s] for e in entries if s in e.device_ms]) for s in stages}

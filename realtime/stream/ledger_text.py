@@ -17,14 +17,15 @@ _QUANTILES = {"0.5": "p50_ms", "0.9": "p90_ms", "0.95": "p95_ms", "0.99": "p99_m
 
 
 def to_json(snapshot: Snapshot) -> str:
-    """One object: `frames`, `fps`, `drops`, `stages` and `age_at_display` (percentiles over the window),
-    `spent_ms` (all frames so far) and `recent`, the last frames one by one."""
+    """One object: `frames`, `fps`, `drops`, `stages`, `age_at_display` and `device` (percentiles over the
+    window), `spent_ms` (all frames so far) and `recent`, the last frames one by one."""
     node = {
         "frames": snapshot.frames,
         "fps": snapshot.fps,
         "drops": dict(snapshot.drops),
         "stages": {name: dataclasses.asdict(p) for name, p in snapshot.stages.items()},
         "age_at_display": dataclasses.asdict(snapshot.age_at_display),
+        "device": {name: dataclasses.asdict(p) for name, p in snapshot.device.items()},
         "spent_ms": dict(snapshot.spent_ms),
         "recent": [
             {
@@ -33,6 +34,7 @@ def to_json(snapshot: Snapshot) -> str:
                 "done_ns": e.done_ns,
                 "displayed_ns": e.displayed_ns,
                 "age_ms": dict(e.age_ms),
+                "device_ms": dict(e.device_ms),
             }
             for e in snapshot.recent
         ],
@@ -41,13 +43,16 @@ def to_json(snapshot: Snapshot) -> str:
 
 
 def to_csv(snapshot: Snapshot) -> str:
-    """The last frames, one a row: frame, captured_ns, each stage in ms, and the age when it was painted."""
-    stages = list(snapshot.spent_ms)
+    """The last frames, one a row: frame, captured_ns, each stage in ms, what its network took by its device's
+    own clock, and the age when it was painted."""
+    stages, device = list(snapshot.spent_ms), list(snapshot.device)
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["frame", "captured_ns", *(f"{stage}_ms" for stage in stages), "age_at_display_ms"])
+    named = [*(f"{stage}_ms" for stage in stages), *(f"{stage}_device_ms" for stage in device)]
+    rows.writerow(["frame", "captured_ns", *named, "age_at_display_ms"])
     for e in snapshot.recent:
         spent = [f"{e.age_ms.get(stage, 0.0):.4f}" for stage in stages]
+        spent += [f"{e.device_ms.get(stage, 0.0):.4f}" for stage in device]
         age_ms = e.age_at_display_ms
         rows.writerow([e.index, e.captured_ns, *spent, "" if age_ms is None else f"{age_ms:.4f}"])
     return text.getvalue()
@@ -79,6 +84,17 @@ def _metrics(snapshot: Snapshot) -> Iterator[str]:
         if stage in snapshot.spent_ms:
             yield f"{_PREFIX}_stage_seconds_sum{{{label}}} {snapshot.spent_ms[stage] / 1e3:.9g}"
             yield f"{_PREFIX}_stage_seconds_count{{{label}}} {snapshot.frames}"
+    yield from _device_metrics(snapshot)
+
+
+def _device_metrics(snapshot: Snapshot) -> Iterator[str]:
+    if snapshot.device:
+        yield f"# HELP {_PREFIX}_device_seconds What a network took by its device's own clock, last frames."
+        yield f"# TYPE {_PREFIX}_device_seconds gauge"
+    for stage, percentiles in snapshot.device.items():
+        for quantile, field in _QUANTILES.items():
+            label = f'stage="{_escaped(stage)}",quantile="{quantile}"'
+            yield f"{_PREFIX}_device_seconds{{{label}}} {getattr(percentiles, field) / 1e3:.9g}"
 
 
 def _escaped(label: str) -> str:

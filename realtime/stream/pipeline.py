@@ -247,7 +247,9 @@ class Pipeline:
 
     def _hand_out(self, result: Result) -> None:
         frame = result.frame
-        self._ledger.add(Entry(frame.index, frame.captured_ns, self._clock(), result.age_ms))
+        done_ns = self._clock()
+        entry = Entry(frame.index, frame.captured_ns, done_ns, result.age_ms, device_ms=result.device_ms)
+        self._ledger.add(entry)
         self._latest.set(result)
         for output in self._outputs:
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -61,7 +61,8 @@ class Follower(Protocol):
 class PosePerception:
     """Detect, track, estimate, lift and place: the whole path for every person in a frame.
 
-    bodies: what becomes of poses once they are lifted. close: frees what it was given.
+    bodies: what becomes of poses once they are lifted. close: frees what it was given. on_device: gives what
+    each stage's network took by its device's own clock since it was last asked.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class PosePerception:
         bodies: Bodies | None = None,
         clock: Callable[[], int] = time.perf_counter_ns,
         close: Callable[[], None] = lambda: None,
+        on_device: Callable[[], Mapping[str, float]] = dict,
     ) -> None:
         self.intrinsics = intrinsics
         self._tracker = tracker
@@ -82,6 +84,7 @@ class PosePerception:
         """What becomes of poses; may be exchanged between frames."""
         self._clock = clock
         self._close = close
+        self._on_device = on_device
 
     @property
     def delay(self) -> int:
@@ -95,6 +98,7 @@ class PosePerception:
         begun_ns = self._clock()
         self._lifter.leave(gone)
         answered = self._lifter.lift(self._see(tracks, frame, watch))
+        watch.device_ms = self._on_device()
         results = [] if answered is None else [self._result(answered, begun_ns)]
         self._tracker.hint(results, self.intrinsics)
         for person in self._lifter.dismiss():
@@ -156,4 +160,5 @@ class PosePerception:
             seen.watch.age_ms(),
             smoothing_lag_ms=self.bodies.lag_ms,
             floor=self.bodies.floor,
+            device_ms=seen.watch.device_ms,
         )

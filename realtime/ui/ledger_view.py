@@ -132,7 +132,7 @@ class LedgerView(QWidget):
         self._figures["pictures"].set_text(rate)
         self._figures["left out"].set_text(left_out(snapshot, status))
         self._figures["lag"].set_text(lag_words(state.lag_frames, fps_in))
-        self._figures["engine"].set_text(engine_words(state))
+        self._figures["engine"].set_text(engine_words(state) + device_words(snapshot))
         self._figures["engine"].setToolTip("\n".join(f"{net} ({net.licence})" for net in state.nets))
         self._figures["camera"].set_text(describe(state.intrinsics))
         self._fallback.set_text(state.fallback)
@@ -196,6 +196,12 @@ def engine_words(state: State) -> str:
     """What runs the networks, the same back ends together."""
     backends = dict.fromkeys(f"{net.backend} {net.precision}" for net in state.nets)
     return ", ".join(backends) or "–"
+
+
+def device_words(snapshot: Snapshot) -> str:
+    """What the networks take by their device's own clock, medians; nothing where it has none."""
+    parts = [f"{stage} {took.p50_ms:.2f}" for stage, took in snapshot.device.items()]
+    return f" ({', '.join(parts)} ms there)" if parts else ""
 
 
 def describe(intrinsics: Intrinsics | None) -> str:

@@ -18,7 +18,7 @@ AGES = {"capture": 1.0, "wait": 0.5, "detect": 0.0, "estimate": 4.0, "lift": 0.5
 def snapshot() -> Snapshot:
     ledger = Ledger()
     for n in range(4):
-        ledger.add(Entry(n, n * 10**7, n * 10**7 + 6_100_000, AGES))
+        ledger.add(Entry(n, n * 10**7, n * 10**7 + 6_100_000, AGES, device_ms={"estimate": 1.5}))
     ledger.displayed(3, 3 * 10**7 + 8_000_000)
     ledger.drop('a "newer" frame\ncame', 2)
     return ledger.snapshot()
@@ -31,6 +31,8 @@ def test_json_holds_the_percentiles_the_drops_and_each_frame(snapshot: Snapshot)
     assert node["stages"]["estimate"] == {"p50_ms": 4.0, "p90_ms": 4.0, "p95_ms": 4.0, "p99_ms": 4.0}
     assert node["age_at_display"]["p50_ms"] == 8.0
     assert node["spent_ms"]["total"] == 24.0
+    assert node["device"]["estimate"]["p99_ms"] == 1.5
+    assert node["recent"][0]["device_ms"] == {"estimate": 1.5}
     assert [frame["displayed_ns"] for frame in node["recent"]] == [None] * 3 + [38_000_000]
     assert node["recent"][1]["age_ms"] == AGES
 
@@ -41,6 +43,7 @@ def test_csv_holds_a_row_a_frame(snapshot: Snapshot) -> None:
     assert [row["age_at_display_ms"] for row in rows] == ["", "", "", "8.0000"]
     parts = ("capture_ms", "wait_ms", "detect_ms", "estimate_ms", "lift_ms")
     assert sum(float(rows[0][part]) for part in parts) == float(rows[0]["total_ms"])
+    assert [row["estimate_device_ms"] for row in rows] == ["1.5000"] * 4
 
 
 def test_prometheus_text_has_one_sample_a_line_and_escapes_labels(snapshot: Snapshot) -> None:
@@ -53,6 +56,7 @@ def test_prometheus_text_has_one_sample_a_line_and_escapes_labels(snapshot: Snap
     assert 'realtime_pose_stage_seconds_sum{stage="total"} 0.024' in lines
     assert 'realtime_pose_stage_seconds_count{stage="total"} 4' in lines
     assert 'realtime_pose_stage_seconds{stage="display",quantile="0.99"} 0.002' in lines
+    assert 'realtime_pose_device_seconds{stage="estimate",quantile="0.5"} 0.0015' in lines
 
 
 def test_the_ending_says_the_format(snapshot: Snapshot, tmp_path: Path) -> None:

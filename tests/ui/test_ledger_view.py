@@ -10,7 +10,7 @@ import pytest
 
 from realtime.camera import Intrinsics
 from realtime.live.state import State
-from realtime.stream.ledger import Entry, Ledger, Snapshot
+from realtime.stream.ledger import Entry, Ledger, Percentiles, Snapshot
 from realtime.stream.source import SourceStatus
 from realtime.ui.theme import DARK
 from tests.ui.conftest import pixels
@@ -52,6 +52,9 @@ def test_numbers_are_the_snapshots(panel: Any) -> None:
     assert panel.text("left out") == "3: a newer frame came"
     assert panel.text("lag") == "2 frames late (67 ms)"
     assert panel.text("engine") == "openvino fp32, onnxruntime fp32"
+    on_device = replace(filled(11), device={"estimate": Percentiles(0.5, 0.6, 0.7, 0.8)})
+    panel.refresh(on_device, STATE, FINE)
+    assert panel.text("engine") == "openvino fp32, onnxruntime fp32 (estimate 0.50 ms there)"
     panel.show_drawing("painter", "OpenGL is slow here")
     assert panel.text("3D view") == "software: OpenGL is slow here"
 

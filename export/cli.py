@@ -15,7 +15,7 @@ from export.engine_commands import build, onnx, prepare, verify
 from export.own_model import command as manifest_command
 from realtime.commands.shell import run
 from realtime.engines.store import EngineStore
-from realtime.models.catalogue import lifter, lifter_names
+from realtime.models.catalogue import lifter, lifter_names, own, own_names
 
 _MEGABYTE = 1e6
 
@@ -55,11 +55,10 @@ def list_models(sources: bool) -> None:
         click.echo(f"{told} {models.purpose}")
         for detail in models.details if sources else ():
             click.echo(f"    {detail}")
-    for name in lifter_names():
-        manifest = lifter(name)
+    for manifest in (*(own(name) for name in own_names()), *(lifter(name) for name in lifter_names())):
         size = f"{manifest.path.stat().st_size / _MEGABYTE:.1f} MB" if manifest.path.is_file() else "missing"
         state = "shipped" + _held([manifest.sha256], plans)
-        click.echo(f"{name:<20} {manifest.licence:<12} {size:<24} {state:<12} {manifest.role}")
+        click.echo(f"{manifest.name:<20} {manifest.licence:<12} {size:<24} {state:<12} {manifest.role}")
 
 
 def _held(hashes: list[str], plans: tuple[Path, ...]) -> str:

@@ -168,7 +168,7 @@ def _build_options(given: dict[str, Any]) -> BuildOptions:
     "--checkpoint",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="The torch weights a lifter was exported from.",
+    help="The torch weights a lifter or an image net was exported from.",
 )
 def verify(model: str, checkpoint: Path | None) -> None:
     """Run a model through everything that runs it here, on the sample clip, and compare with ONNX Runtime.
@@ -203,6 +203,7 @@ def verify(model: str, checkpoint: Path | None) -> None:
 @click.command(
     epilog="Examples:\n\n  realtime-export onnx unified\n\n"
     "  realtime-export onnx unified --checkpoint runs/unified/checkpoint.npz -o out\n\n"
+    "  realtime-export onnx cpn --checkpoint runs/cpn/weights.safetensors -o out\n\n"
     "  realtime-export onnx blazepose --preprocessing --frame-size 640x480 -o out"
 )
 @click.argument("name")
@@ -210,8 +211,17 @@ def verify(model: str, checkpoint: Path | None) -> None:
     "--checkpoint",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Weights of a training run (checkpoint.npz).",
+    help="Weights of a training run: a lifter's checkpoint.npz, an image net's weights.safetensors.",
 )
+@click.option(
+    "--weights",
+    type=click.Choice(("fp16", "fp32")),
+    default="fp16",
+    show_default=True,
+    help="How an image net's weights are stored. It computes in FP32 either way.",
+)
+@click.option("--origin", metavar="WORDS", help="Where the weights come from, for the manifest.")
+@click.option("--card", "made_by", metavar="COMMAND", help="Write an image net's card; what trained it.")
 @click.option(
     "--preprocessing",
     is_flag=True,
@@ -223,29 +233,30 @@ def verify(model: str, checkpoint: Path | None) -> None:
     help="The only frames that nets with --preprocessing take; TensorRT needs it.",
 )
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), default=Path(), metavar="DIR")
-def onnx(name: str, checkpoint: Path | None, preprocessing: bool, frame_size: str | None, out: Path) -> None:
+def onnx(
+    name: str, checkpoint: Path | None, weights: str, origin: str | None, made_by: str | None,
+    preprocessing: bool, frame_size: str | None, out: Path,
+) -> None:  # fmt: skip
     """Write a model as a checked, slimmed ONNX file with its manifest. NAME: a lifter, or any model here.
 
-    The batch is free. With --checkpoint the file is made anew of torch weights; without, it is a slimmed
-    copy of the ONNX file that is here. With --preprocessing an estimator's detector is written beside it.
+    A lifter's batch is free. With --checkpoint the file is made anew of torch weights; without, it is a
+    slimmed copy of the ONNX file that is here. With --preprocessing an estimator's detector is written
+    beside it.
     """
     from export.models import resolve
 
     if frame_size and not preprocessing:
         raise UsageError("--frame-size is of nets with --preprocessing: give that too")
     if preprocessing and checkpoint is not None:
-        raise UsageError("--preprocessing is for image nets, --checkpoint for lifters: give one of them")
+        raise UsageError("--preprocessing is for ONNX files, not for a --checkpoint: give one of them")
     if preprocessing:
         _frame_nets(name, _frame_size(frame_size), out)
         return
     if checkpoint is not None:
-        from export.to_onnx import Provenance, export_step
-        from export.verify import load_checkpoint
+        from export.checkpoints import export_checkpoint
 
-        net = load_checkpoint(checkpoint)
-        if name != net.name:
-            raise UsageError(f"there is no torch net {name!r}; known: {net.name}")
-        made = export_step(net, out, Provenance(f"{checkpoint.name} of a training run by the user"))
+        said = origin or f"{checkpoint.name} of a training run by the user"
+        made = export_checkpoint(name, checkpoint, said, out, weights == "fp16", made_by)
         click.echo(f"{made.path}: exported from {checkpoint}")
         return
     from export.variants import slimmed_copy

@@ -8,16 +8,21 @@ from export import zoo
 from realtime.cache import model_dir
 from realtime.errors import ManifestError, UsageError
 from realtime.manifest import Manifest, load_manifest
-from realtime.models.catalogue import BLAZEPOSE, DEFAULT_LIFTER, lifter, lifter_names
+from realtime.models.catalogue import BLAZEPOSE, DEFAULT_LIFTER, OWN, lifter, lifter_names, own, own_names
 
 
 def resolve(name: str) -> tuple[Manifest, ...]:
-    """The models of a name: a lifter, a fetched set, one network of it, or a manifest's or ONNX file's path.
+    """The models of a name: a lifter, an image net of this project or all of them (`own`), a fetched set, one
+    network of it, or a manifest's or ONNX file's path.
 
     Raises UsageError for an unknown name, or one that is not fetched.
     """
     if name in lifter_names():
         return (lifter(name),)
+    if name in own_names():
+        return (own(name),)
+    if name == OWN and own_names():
+        return tuple(own(each) for each in own_names())
     path = Path(name)
     if path.suffix in (".json", ".onnx"):
         try:
@@ -38,7 +43,7 @@ def resolve(name: str) -> tuple[Manifest, ...]:
         for manifest in manifests:
             if manifest.name == name:
                 return (manifest,)
-    known = (*lifter_names(), *(models.name for models in zoo.known()))
+    known = (*lifter_names(), *own_names(), *(models.name for models in zoo.known()))
     raise UsageError(f"unknown model {name!r}: choose {', '.join(known)}, or the path of a manifest (.json)")
 
 
@@ -53,7 +58,8 @@ def fetched() -> dict[str, tuple[Manifest, ...]]:
 
 def everything() -> tuple[Manifest, ...]:
     """Every shipped and fetched model."""
-    return (*(m for models in fetched().values() for m in models), *(lifter(n) for n in lifter_names()))
+    images = (*(m for models in fetched().values() for m in models), *(own(name) for name in own_names()))
+    return (*images, *(lifter(name) for name in lifter_names()))
 
 
 def demo_models() -> tuple[Manifest, ...]:

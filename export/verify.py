@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from export.parity import Parity, compare
-from export.probes import Answer, Probe, probe_for
+from export.probes import Answer, Probe, Runs, probe_for
 from export.variants import load_network
 from realtime.engines.forms import cached_form
 from realtime.engines.library import Kind, installed, why_not
@@ -109,8 +109,12 @@ def verify(manifest: Manifest, checkpoint: Path | None = None) -> Iterator[Findi
             yield Finding(f"{backend} {precision}", parity, reason)
 
 
-def _torch_of(manifest: Manifest, checkpoint: Path) -> TorchSteps:
+def _torch_of(manifest: Manifest, checkpoint: Path) -> Runs:
     """The torch net of a checkpoint, if a model can have been exported from it."""
+    if manifest.role != "lifter":
+        from export.image_nets import as_exported
+
+        return as_exported(manifest, checkpoint)
     from export.to_onnx import describe_step
 
     net = load_checkpoint(checkpoint)

@@ -164,6 +164,11 @@ def heatmap(
     return {"output": maps[None].astype(np.float32)}
 
 
+def heatmap_centred(index: FloatArray, score: FloatArray, width: int, height: int) -> dict[str, Array]:
+    """The same where a cell stands for the middle of its four by four pixels, not for the first of them."""
+    return heatmap(index - 1.5, score, width, height)
+
+
 def movenet(index: FloatArray, score: FloatArray, width: int, height: int) -> dict[str, Array]:
     """y, x, score."""
     unit = (index + 0.5) / np.array([width, height])

@@ -77,9 +77,39 @@ def test_a_manifest_of_another_role_is_refused(fetches: list[str], tmp_path: Pat
         catalogue.image_models(str(folder / "detector.json"))
 
 
-def test_own_networks_are_not_there_yet() -> None:
-    with pytest.raises(UsageError, match="blazepose"):
+def write_own(folder: Path, *names: str) -> None:
+    """Image nets of this project, as they ship, with files that are no networks."""
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        inputs, image = {"x": TensorInfo((1, 8, 8, 3))}, ImageInput("x", 8, 8)
+        role = ROLES["detector" if name == "ssd" else "estimator"]
+        manifest = Manifest(
+            name, role, f"{name}.onnx", "", "", "", inputs, {}, image, "some-decoder", "h36m-17"
+        )
+        (folder / f"{name}.json").write_text(manifest.to_json())
+
+
+def test_own_networks_are_named_and_what_is_not_shipped_is_said(
+    fetches: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "own_dir", lambda: tmp_path / "own")
+    assert catalogue.choices() == ("blazepose", *catalogue.PUBLISHED_ESTIMATORS)
+    with pytest.raises(UsageError, match=r"ships no weights of ssd: train them .* or use --models blazepose"):
         catalogue.image_models("own")
+    write_own(tmp_path / "own", "ssd", "cpn")
+    assert catalogue.choices()[:2] == ("blazepose", "cpn"), "what `own` stands for is not there"
+    detector, estimator = catalogue.image_models("cpn")
+    assert (detector.name, estimator.name) == ("ssd", "cpn")
+    with pytest.raises(UsageError, match="ships no weights of integral-regression"):
+        catalogue.image_models("own")
+    write_own(tmp_path / "own", catalogue.OWN_ESTIMATOR)
+    assert catalogue.choices()[:4] == ("blazepose", "own", "cpn", "integral-regression")
+    assert catalogue.image_models("own")[1].name == catalogue.OWN_ESTIMATOR
+    with pytest.raises(UsageError, match="ssd is a person detector: name an estimator"):
+        catalogue.image_models("ssd")
+    detector, _ = catalogue.image_models(own(tmp_path / "mine", detector="ssd"))
+    assert detector.directory == tmp_path / "own"
+    assert fetches == []
 
 
 def own(folder: Path, **changes: str) -> str:
@@ -118,7 +148,7 @@ def test_what_cannot_be_used_is_named(fetches: list[str], tmp_path: Path) -> Non
         catalogue.image_models(own(tmp_path / "b", detector="landmark.json"))
     with pytest.raises(UsageError, match="rtmdet-nano is a person detector: name an estimator"):
         catalogue.image_models("rtmdet-nano")
-    with pytest.raises(UsageError, match="there is no model 'rtmpose-x': choose blazepose, rtmpose-t"):
+    with pytest.raises(UsageError, match="there is no model 'rtmpose-x': choose blazepose, own, cpn"):
         catalogue.image_models("rtmpose-x")
     assert fetches == []
 

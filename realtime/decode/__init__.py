@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from realtime.decode.blazepose import BlazePoseDetector, BlazePoseLandmark
 from realtime.decode.detectors import PlainBoxes, RtmdetRaw, YoloV8, Yolox
 from realtime.decode.geometry import follow_box, iou, region_of_box, sigmoid, upright_region, weighted_nms
+from realtime.decode.integral import Integral
 from realtime.decode.reading import Around, DetectorDecoder, EstimatorDecoder, Outputs, square_around
 from realtime.decode.topdown import Heatmap, Regression, SimCC, TopDown
 from realtime.errors import ManifestError
@@ -25,6 +26,7 @@ __all__ = [
     "DetectorDecoder",
     "EstimatorDecoder",
     "Heatmap",
+    "Integral",
     "Outputs",
     "PlainBoxes",
     "Regression",
@@ -56,6 +58,7 @@ DETECTORS: Mapping[str, Callable[[Manifest], DetectorDecoder]] = {
 ESTIMATORS: Mapping[str, Callable[[Manifest], EstimatorDecoder]] = {
     "blazepose-landmark": lambda manifest: BlazePoseLandmark(),
     "heatmap": Heatmap,
+    "integral": Integral,
     "regression": Regression,
     "simcc": SimCC,
 }

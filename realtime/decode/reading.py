@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from realtime.decode.geometry import region_of_box
 from realtime.errors import ManifestError
-from realtime.manifest import Manifest
+from realtime.manifest import Manifest, TensorInfo
 from realtime.preprocess import UnitMap
 from realtime.types import Array, Boxes, FloatArray, Keypoints2D, Region
 
@@ -64,6 +64,10 @@ class Tensors:
     def __contains__(self, name: str) -> bool:
         """Whether the network has this output."""
         return name in self._has
+
+    def info(self, manifest: Manifest, name: str) -> TensorInfo:
+        """What the manifest says of the output of this name, which must be there."""
+        return manifest.outputs[self._names[name]]
 
     def get(self, outputs: Outputs, name: str) -> Array:
         """The output of this name, as the network gives it."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from realtime.decode.geometry import follow_box, region_of_box
+from realtime.decode.geometry import follow_box, region_of_box, sigmoid
 from realtime.decode.reading import USUAL_PADDING, Outputs, Tensors, check_choice, check_share, options_of
 from realtime.errors import ManifestError
 from realtime.manifest import Manifest
@@ -24,15 +24,28 @@ from realtime.types import FloatArray, Keypoints2D, Region
 
 @dataclass(frozen=True, slots=True)
 class TopDownOptions:
-    """padding: how much larger than a person's box the crop is. min_score: of a joint to be followed."""
+    """padding: how much larger than a person's box the crop is. min_score: of a joint to be followed.
+
+    follow_padding: how much larger than the box round the joints the next crop is, which is smaller than the
+    person's; 0 for the same as `padding`.
+    score_gain, score_bias: make a probability of what the net gives for a score, as the logistic function of
+    `score_gain * score + score_bias`; with a gain of 0 the net's own is taken. Source: Platt (1999).
+    """
 
     padding: float = USUAL_PADDING
     min_score: float = 0.3
+    score_gain: float = 0.0
+    score_bias: float = 0.0
+    follow_padding: float = 0.0
 
     def __post_init__(self) -> None:
         check_share("min_score", self.min_score)
         if self.padding < 1.0:
             raise ValueError(f"option 'padding' must be at least 1, not {self.padding}")
+        if self.follow_padding and self.follow_padding < 1.0:
+            raise ValueError(f"option 'follow_padding' must be 0 or at least 1, not {self.follow_padding}")
+        if self.score_gain < 0.0:
+            raise ValueError(f"option 'score_gain' must not be negative, but is {self.score_gain}")
 
 
 class TopDown(abc.ABC):
@@ -48,11 +61,20 @@ class TopDown(abc.ABC):
         self._aspect = manifest.image.aspect
         self._skeleton = SKELETONS[manifest.skeleton]
         self._padding = options.padding
+        self._follow_padding = options.follow_padding or options.padding
         self._min_score = options.min_score
+        self._gain, self._bias = options.score_gain, options.score_bias
 
     @abc.abstractmethod
     def unit(self, outputs: Outputs) -> tuple[FloatArray, FloatArray]:
-        """Unit coordinates (J, 2) and scores (J,)."""
+        """Unit coordinates (J, 2) and the net's own scores (J,)."""
+
+    def depth_px(self, outputs: Outputs, points_px: FloatArray, score: FloatArray) -> FloatArray:
+        """Depth (J,) as `Keypoints2D` has it; NaN from nets that give none.
+
+        points_px: (J, 2) where the joints are in the image. score: (J,).
+        """
+        return np.full(len(score), np.nan, np.float32)
 
     def around(self, box_px: FloatArray) -> Region:
         """The region for a person's box."""
@@ -66,11 +88,13 @@ class TopDown(abc.ABC):
                 f"{self._name} gives {len(score)} joints, but its skeleton {self._skeleton.name} has "
                 f"{len(self._skeleton)}: name another skeleton in its manifest"
             )
+        if self._gain:
+            score = sigmoid(self._gain * score + self._bias)
         score = np.clip(score, 0, 1).astype(np.float32)
         points_px = UnitMap.of_region(region, self._aspect).to_px(unit)
         presence = float(np.median(np.sort(score)[len(score) // 2 :]))
-        depth_px = np.full(len(score), np.nan, np.float32)
-        following = follow_box(points_px, score, self._aspect, region, self._padding, self._min_score)
+        depth_px = self.depth_px(outputs, points_px, score)
+        following = follow_box(points_px, score, self._aspect, region, self._follow_padding, self._min_score)
         return Keypoints2D(points_px, score, depth_px, presence), following
 
 
@@ -102,17 +126,21 @@ class HeatmapOptions(TopDownOptions):
     through the logarithm of the smoothed map; `none`, the cell itself.
 
     udp: whether the net was trained with unbiased data processing, where the first and last cells lie on
-    the first and last pixels; otherwise cell j lies on pixel j times the stride.
+    the first and last pixels; otherwise cell j lies on pixel j times the stride. centred: whether instead it
+    lies in the middle of the pixels it covers, as this project's own nets are trained.
     blur_cells: width of the smoothing for `dark`, that of the training's Gaussian (11 for sigma 2).
     """
 
     subpixel: str = "quarter"
     udp: bool = False
+    centred: bool = False
     blur_cells: int = 11
 
     def __post_init__(self) -> None:
         TopDownOptions.__post_init__(self)
         check_choice("subpixel", self.subpixel, ("quarter", "dark", "none"))
+        if self.udp and self.centred:
+            raise ValueError("options 'udp' and 'centred' exclude each other: a net is trained with one")
         if self.blur_cells < 1 or self.blur_cells % 2 == 0:
             raise ValueError(f"option 'blur_cells' must be odd and positive, not {self.blur_cells}")
 
@@ -143,9 +171,11 @@ class Heatmap(TopDown):
             places = cells + _parabola_top(_log_smooth(maps, self._options.blur_cells), cells)
         else:
             places = cells.astype(np.float32)
-        grid = np.array([width, height], np.float32)
+        grid, peak = np.array([width, height], np.float32), flat.max(axis=1).astype(np.float32)
+        if self._options.centred:
+            return ((places + 0.5) / grid).astype(np.float32), peak
         index = places * ((self._size_px - 1) / (grid - 1) if self._options.udp else self._size_px / grid)
-        return ((index + 0.5) / self._size_px).astype(np.float32), flat.max(axis=1).astype(np.float32)
+        return ((index + 0.5) / self._size_px).astype(np.float32), peak
 
 
 def _slopes(maps: FloatArray, cells: FloatArray) -> FloatArray:

@@ -18,6 +18,7 @@ _CHILDREN: Mapping[str, Mapping[int, str]] = {
     "sparse": {1: "tensor", 2: "tensor"},
 }
 _GRAPH, _DATA_TYPE, _EXTERNAL_DATA, _DATA_LOCATION = 7, 2, 13, 14
+_NODE, _INPUT, _OP_TYPE, _TENSOR_NAME = 1, 1, 4, 8
 _PRECISIONS: Mapping[int, str] = {17: "fp8", 3: "int8", 16: "bf16", 10: "fp16"}
 """By ONNX's number of a type, the most telling first."""
 
@@ -45,12 +46,32 @@ def check_onnx_file(path: Path) -> None:
 def precision_of(path: Path) -> str:
     """What an ONNX file computes in, going by the types of its constants: fp32, fp16, bf16, int8 or fp8.
 
-    A mixed file is called by its least precise part. Raises EngineError for a file that is no model.
+    A mixed file is called by its least precise part. Constants that are cast before anything is done with
+    them are stored so, which says nothing of the computing. Raises EngineError for a file that is no model.
     """
     check_onnx_file(path)
-    tensors = _tensors(memoryview(path.read_bytes()), "model")
+    model = memoryview(path.read_bytes())
+    stored = _only_cast(model)
+    tensors = (tensor for tensor in _tensors(model, "model") if _name_of(tensor, _TENSOR_NAME) not in stored)
     types = {value for tensor in tensors for number, value in _fields(tensor) if number == _DATA_TYPE}
     return next((name for number, name in _PRECISIONS.items() if number in types), "fp32")
+
+
+def _only_cast(model: memoryview) -> set[bytes]:
+    """What the main graph does nothing with but cast it."""
+    cast: set[bytes] = set()
+    used: set[bytes] = set()
+    for number, graph in _fields(model):
+        if number == _GRAPH and isinstance(graph, memoryview):
+            for kind, node in _fields(graph):
+                if kind == _NODE and isinstance(node, memoryview):
+                    taken = {bytes(v) for n, v in _fields(node) if n == _INPUT and isinstance(v, memoryview)}
+                    (cast if _name_of(node, _OP_TYPE) == b"Cast" else used).update(taken)
+    return cast - used
+
+
+def _name_of(message: memoryview, number: int) -> bytes:
+    return next((bytes(v) for n, v in _fields(message) if n == number and isinstance(v, memoryview)), b"")
 
 
 def _refers_outside(message: memoryview, kind: str) -> bool:

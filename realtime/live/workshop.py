@@ -113,8 +113,7 @@ class RealWorkshop:
     def choices(self) -> Choices:
         """The networks and back ends that are known here."""
         lifters = {name: catalogue.lifter(name).lags or (0,) for name in catalogue.lifter_names()}
-        models = (catalogue.BLAZEPOSE, *catalogue.PUBLISHED_ESTIMATORS)
-        return Choices(models, lifters, ("auto", *available()))
+        return Choices(catalogue.choices(), lifters, ("auto", *available()))
 
     def open(self, wish: Wish, paused: bool) -> Opened:
         """Open what is wished for; a file is played at its own speed."""

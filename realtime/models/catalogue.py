@@ -20,6 +20,11 @@ BLAZEPOSE = "blazepose"
 PUBLISHED_DETECTORS = ("rtmdet-nano",)
 PUBLISHED_ESTIMATORS = ("rtmpose-t", "rtmpose-s", "rtmpose-m")
 """What `realtime-export fetch` knows besides BlazePose; `export.zoo` says where each comes from."""
+OWN = "own"
+OWN_DETECTOR = "ssd"
+OWN_ESTIMATORS = ("cpn", "integral-regression")
+OWN_ESTIMATOR = "integral-regression"
+"""The one that `own` stands for."""
 
 
 def lifter_names() -> tuple[str, ...]:
@@ -43,14 +48,14 @@ def lifter(name: str) -> Manifest:
 def image_models(name: str, say: Say | None = None) -> tuple[Manifest, Manifest]:
     """The detector and the 2D net that `--models` means; published ones are fetched if they are not here.
 
-    name: a published estimator, or the path of an estimator's manifest; the detector is the one it names,
-    else BlazePose's. say: is told a download's own words; stderr without it. Raises UsageError,
-    ManifestError, or FetchError.
+    name: `own` or one of this project's estimators, a published estimator, or the path of an estimator's
+    manifest; the detector is the one it names, else BlazePose's. say: is told a download's own words; stderr
+    without it. Raises UsageError, ManifestError, or FetchError.
     """
-    if name == "own":
-        raise UsageError(
-            "this version ships no image networks of its own yet: use --models blazepose, or a manifest"
-        )
+    if name == OWN or name in OWN_ESTIMATORS:
+        return own(OWN_DETECTOR), own(OWN_ESTIMATOR if name == OWN else name)
+    if name == OWN_DETECTOR:
+        raise UsageError(f"{name} is a person detector: name an estimator, such as {OWN_ESTIMATOR}")
     if name == BLAZEPOSE:
         return _published(BLAZEPOSE, "detector", say), _published(BLAZEPOSE, "landmark", say)
     if name in PUBLISHED_DETECTORS:
@@ -60,12 +65,39 @@ def image_models(name: str, say: Say | None = None) -> tuple[Manifest, Manifest]
     else:
         path = Path(name)
         if not path.exists() and path.suffix != ".json":
-            known = ", ".join((BLAZEPOSE, *PUBLISHED_ESTIMATORS))
+            known = ", ".join((BLAZEPOSE, OWN, *OWN_ESTIMATORS, *PUBLISHED_ESTIMATORS))
             raise UsageError(f"there is no model {name!r}: choose {known}, or the path of a manifest (.json)")
         estimator = load_manifest(path)
     if estimator.role != "estimator":
         raise ManifestError(f"{name} describes a {estimator.role}, not an estimator (a 2D keypoint net)")
     return _detector_for(estimator, say), estimator
+
+
+def own_dir() -> Path:
+    """Where the image nets trained by this project lie."""
+    return _shipped() / "own"
+
+
+def own_names() -> tuple[str, ...]:
+    """The image nets trained by this project that are shipped with this version."""
+    return tuple(sorted(p.stem for p in own_dir().glob("*.json")))
+
+
+def own(name: str) -> Manifest:
+    """An image net of this project by name. Raises UsageError for one this version does not ship."""
+    if name not in own_names():
+        raise UsageError(
+            f"this version ships no weights of {name}: train them (realtime-train {name}) and give --models "
+            f"the path of the manifest, or use --models {BLAZEPOSE}"
+        )
+    return load_manifest(own_dir() / f"{name}.json")
+
+
+def choices() -> tuple[str, ...]:
+    """What can be chosen as image nets by name, with what this version ships."""
+    shipped = own_names()
+    mine = [name for name in OWN_ESTIMATORS if name in shipped and OWN_DETECTOR in shipped]
+    return (BLAZEPOSE, *([OWN] if OWN_ESTIMATOR in mine else []), *mine, *PUBLISHED_ESTIMATORS)
 
 
 def _detector_for(estimator: Manifest, say: Say | None) -> Manifest:
@@ -74,8 +106,10 @@ def _detector_for(estimator: Manifest, say: Say | None) -> Manifest:
         detector = load_manifest(estimator.directory / named)
     elif named in (BLAZEPOSE, *PUBLISHED_DETECTORS):
         detector = _published(named, "detector", say)
+    elif named == OWN_DETECTOR:
+        detector = own(named)
     else:
-        known = ", ".join((BLAZEPOSE, *PUBLISHED_DETECTORS))
+        known = ", ".join((BLAZEPOSE, OWN_DETECTOR, *PUBLISHED_DETECTORS))
         raise ManifestError(
             f"{estimator.name}: there is no detector {named!r}: name a manifest beside it (.json), or {known}"
         )

@@ -46,6 +46,9 @@ FAMILIES = {
     "rtmpose": Family("rtmpose-s", own_models.simcc, 0.26),
     "hrnet quarter": Family("hrnet-w32", own_models.heatmap, 1.01),
     "hrnet dark": Family("hrnet-w32", own_models.heatmap, 0.05, Changes(options={"subpixel": "dark"})),
+    "centred quarter": Family(
+        "hrnet-w32", own_models.heatmap_centred, 1.01, Changes(options={"centred": True})
+    ),
     "hrnet none": Family("hrnet-w32", own_models.heatmap, 2.01, Changes(options={"subpixel": "none"})),
     "vitpose": Family("vitpose-s", partial(own_models.heatmap, udp=True), 0.05),
     "movenet int32": Family("movenet-lightning", own_models.movenet, 0.01, dtype="int32"),

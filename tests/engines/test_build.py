@@ -155,6 +155,12 @@ def test_precision_is_that_of_the_file(tmp_path: Path) -> None:
     assert precision_of(model) == "fp16"
     assert build_plan(model, "tensorrt-rtx")
     assert precision_of(write_model(tmp_path)) == "fp32"
+    nodes = [
+        helper.make_node("Cast", ["stored"], ["w"], to=TensorProto.FLOAT),
+        helper.make_node("MatMul", ["x", "w"], ["y"]),
+    ]
+    kept = write(tmp_path, nodes, [tensor("x", "n", 3)], {"stored": np.ones((3, 3), np.float16)})
+    assert precision_of(kept) == "fp32", "weights are stored in half, and computed with in full"
     with pytest.raises(EngineError, match="cannot read"):
         precision_of(tmp_path / "missing.onnx")
 

@@ -14,7 +14,7 @@ from export.wheel import check, download, read_members
 from realtime.cache import ENVIRONMENT_VARIABLE
 from realtime.errors import FetchError
 from realtime.manifest import Manifest, load_manifest
-from realtime.models.catalogue import lifter, lifter_names
+from realtime.models.catalogue import lifter, lifter_names, own, own_names
 from tests.conftest import skip_if_unreachable
 
 BLAZEPOSE = zoo.SETS["blazepose"]
@@ -53,6 +53,7 @@ Forms = Mapping[str, tuple[Manifest, Manifest]]
 def halved(blazepose: Path, tmp_path_factory: pytest.TempPathFactory) -> Forms:
     """Every shipped and fetched model, its FP16 form made anew."""
     images = [load_manifest(blazepose / f"{part}.json") for part in ("detector", "landmark")]
+    images += [own(name) for name in own_names()]
     lifters = [lifter(name) for name in lifter_names()]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(ENVIRONMENT_VARIABLE, str(tmp_path_factory.mktemp("halved")))

@@ -26,7 +26,7 @@ from realtime.engines.open import available
 from realtime.engines.store import EngineStore, read_header
 from realtime.errors import EngineError, ModelError, PoseError, UsageError
 from realtime.manifest import Manifest, Role, sha256_of
-from realtime.models.catalogue import DEFAULT_LIFTER, lifter, lifter_names
+from realtime.models.catalogue import DEFAULT_LIFTER, lifter, lifter_names, own_names
 from tests.export.conftest import Forms
 from tests.export.graphs import graph, node
 
@@ -55,7 +55,7 @@ def test_every_model_builds(blazepose: Path, cache: Path, tmp_path: Path) -> Non
     shutil.copytree(blazepose, cache / "models" / blazepose.name)
     told = CliRunner().invoke(cli, ["build", "--all", "--backend", "tensorrt-rtx"], catch_exceptions=False)
     lines = {line.split()[0]: line for line in told.stdout.splitlines()}
-    assert lines.keys() == {"blazepose-detector", "blazepose-landmark-full", *lifter_names()}
+    assert lines.keys() == {"blazepose-detector", "blazepose-landmark-full", *own_names(), *lifter_names()}
     assert all("tensorrt-rtx fp32 built in" in line for line in lines.values())
     plans = list((cache / "engines").glob("*.plan"))
     sizes = {read_header(path).key.model_sha256: read_header(path).plan_bytes for path in plans}

@@ -15,6 +15,10 @@ from tqdm import tqdm
 from realtime.commands.shell import run
 from realtime.errors import UsageError
 from training.commands.error_model import error_model
+from training.commands.image_records import image_records
+from training.commands.image_scores import image_scores
+from training.commands.images import NAMES as IMAGE_NETS
+from training.commands.images import command_of as image_command_of
 from training.commands.records import records
 from training.commands.render import render
 from training.lifters.systems import NAMES
@@ -27,6 +31,7 @@ Examples:
   realtime-train render --makehuman makehuman --motion cmu_h36m17_30hz.npz --out runs/clips --clips 20
   realtime-train records --makehuman makehuman --motion cmu_h36m17_30hz.npz --out runs/records --frames 200000
   realtime-train error-model runs/records --out runs/error_model.yaml
+  realtime-train cpn --clips runs/clips --validation runs/held-out --out runs/cpn --minutes 30
 """
 
 
@@ -35,7 +40,7 @@ def cli() -> None:
     """Render people, keep what 2D nets say of them, and train networks on it."""
 
 
-for command in (render, records, error_model):
+for command in (render, records, error_model, image_records, image_scores):
     cli.add_command(command)
 
 
@@ -82,6 +87,20 @@ _OPTIONS = (
     click.option(
         "--threads", type=click.IntRange(min=1), default=2, show_default=True, help="Processor threads."
     ),
+    click.option(
+        "--device",
+        type=click.Choice(["cpu", "cuda"]),
+        default="cpu",
+        show_default=True,
+        help="Where the net is trained; its batches are drawn on the processor.",
+    ),
+    click.option(
+        "--drawers",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Processes that draw batches ahead; the batches are the same however many.",
+    ),
 )
 
 
@@ -105,6 +124,8 @@ def _train(name: str, **given: Any) -> None:
         config.matrices,
         given["threads"],
         config.batch,
+        device=given["device"],
+        drawers=given["drawers"],
     )
     command = "realtime-train " + shlex.join(sys.argv[1:])
     text = config_file.read_text(encoding="utf-8")
@@ -128,6 +149,8 @@ def _command_of(name: str) -> click.Command:
 
 for _name in NAMES:
     cli.add_command(_command_of(_name))
+for _name in IMAGE_NETS:
+    cli.add_command(image_command_of(_name))
 
 
 def main() -> None:

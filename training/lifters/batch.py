@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from export.nets.step import DEPTH, RAYS, SCORE
@@ -22,6 +24,10 @@ class Past:
     pose: Tensor
     weight: Tensor
     count: Tensor
+
+    def to(self, device: torch.device) -> Past:
+        """The same on a device."""
+        return Past(**_moved(self, device))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +51,11 @@ class Batch:
     def given(self) -> dict[str, Tensor]:
         """The inputs by name."""
         return {RAYS: self.rays, SCORE: self.score, DEPTH: self.depth}
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device."""
+        return Batch(**_moved(self, device))
+
+
+def _moved(parts: Past | Batch, device: torch.device) -> dict[str, Any]:
+    return {f.name: getattr(parts, f.name).to(device) for f in fields(parts)}

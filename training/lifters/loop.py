@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import logging
@@ -9,7 +10,7 @@ import math
 import os
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,11 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from export.nets.catalogue import build_net
-from export.nets.step import LAG, POSE, ROOT_DEPTH, ROOT_DEPTH_SIGMA
 from realtime.errors import UsageError
 from training.lifters.batch import Batch
 from training.lifters.batches import BatchSize, Draws, draw_batch
-from training.lifters.losses import pose_loss
+from training.lifters.checks import answer, depth_ratios, errors
+from training.lifters.feed import Drawn, batches
 from training.lifters.muon import Muon
 from training.lifters.systems.system import System
 
@@ -43,7 +44,8 @@ LOG_FILE, CHECKPOINT_FILE = "train.csv", "checkpoint.npz"
 class Plan:
     """How long and how hard to train. It ends when `minutes` or `steps` are used up; None: no limit.
 
-    matrices: what moves the weight matrices inside the net, Muon or, as in the papers, Adam.
+    matrices: what moves the weight matrices inside the net, Muon or, as in the papers, Adam. device: where
+    the net is, as torch names it. drawers: processes that draw batches ahead; 0: the trainer draws its own.
     """
 
     minutes: float | None
@@ -56,12 +58,16 @@ class Plan:
     size: BatchSize = field(default_factory=BatchSize)
     checkpoint_s: float = 60.0
     validation_batches: int = 8
+    device: str = "cpu"
+    drawers: int = 0
 
     def __post_init__(self) -> None:
         if not (self.minutes or self.steps):
             raise UsageError("say how long to train: --minutes or --steps must be above zero")
         if self.matrices not in ("muon", "adam"):
             raise UsageError(f"matrices are moved by muon or adam, not {self.matrices!r}")
+        if self.device.startswith("cuda") and not torch.cuda.is_available():
+            raise UsageError("torch finds no CUDA device here: train with --device cpu")
 
 
 @dataclass(slots=True)
@@ -89,14 +95,17 @@ class Trainer:
     ) -> None:
         torch.set_num_threads(plan.threads)
         torch.manual_seed(plan.seed)
-        net = build_net(system.name, built)
+        self._device = torch.device(plan.device)
+        net = build_net(system.name, built).to(self._device)
         self.system, self.net, self.draws, self.plan = system, net, draws, plan
         self._built = dict(built)
         self.averaged = {name: value.clone() for name, value in net.state_dict().items()}
         self.progress = Progress()
         self._optimisers = _optimisers(net, plan)
+        self._feed: Iterator[Batch] | None = None
         self._validation = [
-            draw_batch(validation, plan.size, (_VALIDATION_SEED, i)) for i in range(plan.validation_batches)
+            draw_batch(validation, plan.size, (_VALIDATION_SEED, i)).to(self._device)
+            for i in range(plan.validation_batches)
         ]
 
     def run(self, folder: Path) -> None:
@@ -130,11 +139,12 @@ class Trainer:
         began_ns = time.perf_counter_ns()
         rate = self.plan.rate * _one_cycle(self.progress.share(self.plan))
         seed = (self.plan.seed, self.progress.step)
-        batch = draw_batch(self.draws, self.plan.size, seed)
-        noise = torch.Generator().manual_seed(1_000_000 * seed[0] + seed[1])
+        batch = self._next_batch().to(self._device)
+        noise = torch.Generator(self._device).manual_seed(1_000_000 * seed[0] + seed[1])
         self.net.train()
         self.net.zero_grad(set_to_none=True)
-        loss = self.system.loss(self.net, batch, noise)
+        with _made_on(self._device):
+            loss = self.system.loss(self.net, batch, noise)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), _CLIP_NORM)
         for optimiser in self._optimisers.values():
@@ -146,6 +156,12 @@ class Trainer:
         self._average()
         self.progress.spent_ns += time.perf_counter_ns() - began_ns
         return float(loss.detach())
+
+    def _next_batch(self) -> Batch:
+        if self._feed is None:
+            drawn = Drawn(self.draws, self.plan.size, self.plan.seed)
+            self._feed = batches(drawn, self.progress.step, self.plan.drawers)
+        return next(self._feed)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -159,12 +175,16 @@ class Trainer:
     @torch.no_grad()
     def validate(self) -> Mapping[str, float]:
         """Errors of the averaged weights on the validation clips, and how many depths lie within a sigma."""
-        net = self.averaged_net()
-        rows = [_errors(answer(net, b), b) for b in self._validation]
+        net = self._averaged_here()
+        with _made_on(self._device):
+            rows = [errors(answer(net, b), b) for b in self._validation]
         return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
 
     def averaged_net(self) -> nn.Module:
-        """A copy of the net with the averaged weights, ready to run."""
+        """A copy of the net with the averaged weights, ready to run on the processor."""
+        return self._averaged_here().cpu()
+
+    def _averaged_here(self) -> nn.Module:
         net = copy.deepcopy(self.net)
         net.load_state_dict(self.averaged)
         return net.eval()
@@ -177,8 +197,9 @@ class Trainer:
         """
         if "spread_scale" not in self.averaged:
             return None
-        net = self.averaged_net()
-        ratios = torch.cat([_depth_ratios(answer(net, b), b) for b in self._validation])
+        net = self._averaged_here()
+        with _made_on(self._device):
+            ratios = torch.cat([depth_ratios(answer(net, b), b) for b in self._validation])
         factor = float(ratios.quantile(0.6827))
         self.averaged["spread_scale"] *= factor
         return factor
@@ -194,11 +215,11 @@ class Trainer:
 
     def save(self, path: Path) -> None:
         """Write everything a resumed run needs, as plain arrays; the old file stays until it is whole."""
-        arrays = {f"net/{k}": v.numpy() for k, v in self.net.state_dict().items()}
-        arrays |= {f"averaged/{k}": v.numpy() for k, v in self.averaged.items()}
+        arrays = {f"net/{k}": v.numpy(force=True) for k, v in self.net.state_dict().items()}
+        arrays |= {f"averaged/{k}": v.numpy(force=True) for k, v in self.averaged.items()}
         for kind, optimiser in self._optimisers.items():
             for index, moments in optimiser.state_dict()["state"].items():
-                arrays |= {f"{kind}/{index}/{k}": np.asarray(v) for k, v in moments.items()}
+                arrays |= {f"{kind}/{index}/{k}": v.numpy(force=True) for k, v in moments.items()}
         arrays["random"] = torch.get_rng_state().numpy()
         arrays["progress"] = np.array([self.progress.step, self.progress.spent_ns], np.int64)
         arrays["described"] = np.array(json.dumps({"name": self.system.name, "options": self._built}))
@@ -226,19 +247,13 @@ class Trainer:
             ) from error
         if "random" in arrays:  # what dropout draws from
             torch.set_rng_state(torch.from_numpy(arrays["random"]))
-        self.averaged = averaged
-        self.progress = Progress(step, spent_ns)
+        self.averaged = {name: value.to(self._device) for name, value in averaged.items()}
+        self.progress, self._feed = Progress(step, spent_ns), None
 
 
-def answer(net: nn.Module, batch: Batch) -> dict[str, Tensor]:
-    """What a net says of a batch at lag 0, every clip starting with no past."""
-    given = batch.given
-    lags: tuple[int, ...] = getattr(net, "lags", ())
-    if lags:
-        one = torch.tensor([1.0 if lag == 0 else 0.0 for lag in lags])
-        given[LAG] = one.expand(*batch.score.shape[:2], len(lags))
-    said: dict[str, Tensor] = net(given)
-    return said
+def _made_on(device: torch.device) -> contextlib.AbstractContextManager[object]:
+    """Where losses and nets make tensors. Nothing for the processor: saying so costs time at every call."""
+    return contextlib.nullcontext() if device.type == "cpu" else device
 
 
 def _optimisers(net: nn.Module, plan: Plan) -> dict[str, torch.optim.Optimizer]:
@@ -259,20 +274,3 @@ def _one_cycle(share: float) -> float:
     if share < _WARM_UP:
         return 0.05 + 0.95 * share / _WARM_UP
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (share - _WARM_UP) / (1 - _WARM_UP)))
-
-
-def _depth_ratios(said: Mapping[str, Tensor], batch: Batch) -> Tensor:
-    """Depth errors in sigmas, of the frames that count."""
-    miss = (said[ROOT_DEPTH] - batch.root_depth).abs()
-    return (miss / said[ROOT_DEPTH_SIGMA])[batch.weight[..., 0] > 0]
-
-
-def _errors(said: Mapping[str, Tensor], batch: Batch) -> dict[str, float]:
-    counted = batch.weight[..., 0] > 0
-    found = {"mpjpe_mm": 1000 * float(pose_loss(said[POSE], batch)) * 17 / 16}
-    if ROOT_DEPTH in said:
-        relative = (said[ROOT_DEPTH] - batch.root_depth).abs() / batch.root_depth.clamp(min=0.1)
-        found["depth_percent"] = 100 * float(relative[counted].mean())
-    if ROOT_DEPTH_SIGMA in said:
-        found["coverage"] = float((_depth_ratios(said, batch) <= 1).float().mean())
-    return found

@@ -232,7 +232,8 @@ def _read_target(path: Path, count: int) -> FloatArray:
     """(N, 4) rows of a target: vertex number, then what is added to x, y and z."""
     lines = [line for line in read_text(path).splitlines() if line and not line.startswith("#")]
     try:
-        rows = np.array([line.split() for line in lines], np.float32).reshape(len(lines), 4)
+        values = np.loadtxt(lines, np.float64, ndmin=2) if lines else np.zeros((0, 4))
+        rows = values.reshape(len(lines), 4).astype(np.float32)
         if len(rows) and not 0 <= rows[:, 0].min() <= rows[:, 0].max() < count:
             raise ValueError(f"it names vertices outside 0 to {count - 1}")
     except ValueError as error:

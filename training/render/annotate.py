@@ -80,9 +80,10 @@ class Annotator:
         """(17,) bool: in the image, and under nothing but the body parts the joint lies in."""
         row, column, inside = self._at(painted, pose_m)
         inside &= self._in_image(keypoints_px)
-        cover_m = pose_m[:, 2] - painted.depth_m[row, column]
-        own = painted.person[row, column] == person
-        own &= self._own[person][np.arange(len(H36M17)), painted.part[row, column]]
+        seen = painted.at(row, column)
+        cover_m = pose_m[:, 2] - seen.depth_m
+        own = seen.person == person
+        own &= self._own[person][np.arange(len(H36M17)), seen.part]
         return np.asarray(inside & ((cover_m < 0) | (own & (cover_m < _THICKNESS_M))))
 
     def _surface(self, painted: Painted, person: int, points_m: FloatArray) -> tuple[FloatArray, np.float32]:
@@ -100,15 +101,14 @@ class Annotator:
         probes = camera_m[self._probes[person]]
         row, column, inside = self._at(painted, probes)
         inside &= self._in_image(self._camera.intrinsics.project(probes))
-        hidden = (painted.person[row, column] != person) & (
-            probes[:, 2] - painted.depth_m[row, column] > _OVER_M
-        )
+        seen = painted.at(row, column)
+        hidden = (seen.person != person) & (probes[:, 2] - seen.depth_m > _OVER_M)
         return box.astype(np.float32), np.float32((inside & ~hidden).mean())
 
     def _at(self, painted: Painted, camera_m: FloatArray) -> tuple[Array, Array, Array]:
         """Row and column of points (N, 3) in the painted picture, and whether they lie in it."""
         at = self._fine.intrinsics.project(camera_m)
-        height, width = painted.depth_m.shape
+        height, width = painted.raw_depth.shape
         limits = np.array([width, height]) - 0.5
         inside = np.asarray(((at > -0.5) & (at < limits)).all(axis=1))
         column, row = np.rint(np.where(inside[:, None], at, 0)).astype(np.intp).T

@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,8 @@ class ClipAnnotation:
     body parts it lies in is in front of it. box_px: (T, P, 4) x0, y0, x1, y1 around the whole person, hidden
     parts too, clipped to the image; zeros when outside. shown: (T, P) share of the person that can be seen,
     in [0, 1]. height_m: (P,) stature barefoot. up: (3,) the world's up in camera space.
-    floor_m: distance of the camera above the floor.
+    floor_m: distance of the camera above the floor. takes, subjects: the motion and the body of each person,
+    empty in a clip that does not say.
     """
 
     pose_m: FloatArray
@@ -50,6 +52,8 @@ class ClipAnnotation:
     up: FloatArray
     floor_m: float
     fps: float
+    takes: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
 
     @property
     def frames(self) -> int:
@@ -64,6 +68,8 @@ class ClipAnnotation:
     def save(self, path: Path) -> None:
         """Write an NPZ of plain arrays, with the joints' names. The same truth gives the same bytes."""
         lens = self.intrinsics
+        players = {"takes": self.takes, "subjects": self.subjects}
+        named: dict[str, Any] = {key: np.array(names) for key, names in players.items() if names}
         np.savez_compressed(
             path,
             pose_m=self.pose_m,
@@ -80,6 +86,7 @@ class ClipAnnotation:
             floor_m=np.float32(self.floor_m),
             fps=np.float32(self.fps),
             joints=np.array(H36M17.joints),
+            **named,
         )
 
 
@@ -97,9 +104,15 @@ def load_annotation(path: Path) -> ClipAnnotation:
             intrinsics=lens,
             floor_m=float(data["floor_m"]),
             fps=float(data["fps"]),
+            takes=_names(data, "takes"),
+            subjects=_names(data, "subjects"),
         )
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise UsageError(f"{path} is not the annotation of a rendered clip: {error}") from error
+
+
+def _names(data: dict[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(str(name) for name in data[key]) if key in data else ()
 
 
 def collected(
@@ -110,7 +123,9 @@ def collected(
 ) -> ClipAnnotation:
     """The annotation of a clip from that of its frames. view: intrinsics, up and floor_m."""
     intrinsics, up, floor_m = view
-    stacked = {name: np.stack([getattr(f, name) for f in frames]) for name in FrameAnnotation.__slots__}
+    stacked: dict[str, Any] = {
+        name: np.stack([getattr(f, name) for f in frames]) for name in FrameAnnotation.__slots__
+    }
     return ClipAnnotation(
         **stacked, height_m=height_m, intrinsics=intrinsics, up=up, floor_m=floor_m, fps=fps
     )

@@ -181,7 +181,7 @@ class StudioClip:
                 moments = [
                     painter.picture(_between(before, now, after, at)) for at in self._sensor.moments(steps)
                 ]
-                picture = np.rint(np.mean(moments, axis=0, dtype=np.float32)).astype(np.uint8)
+                picture = _mean(moments)
             picture = self._lens.through(picture, self._oversampling)
             yield self._sensor.record(picture, self._grain, self._rng), truth
             before, now = now, after
@@ -190,7 +190,8 @@ class StudioClip:
         """The truth of the whole clip from that of its frames."""
         heights = np.array([player.actor.body.height_m for player in self._players], np.float32)
         view = (self.intrinsics, self._camera.up, float(self._camera.position_m[1]))
-        return collected(frames, heights, view, self.fps)
+        truth = collected(frames, heights, view, self.fps)
+        return replace(truth, takes=self.takes, subjects=self.subjects)
 
     @cached_property
     def _fine(self) -> Viewpoint:
@@ -224,6 +225,16 @@ class StudioClip:
 def _joints(players: Sequence[Player]) -> FloatArray:
     """(T, P, 17, 3) joints of the players in the world."""
     return np.stack([player.actor.body.joints(player.pose) for player in players], axis=1)
+
+
+def _mean(pictures: Sequence[ImageArray]) -> ImageArray:
+    """The mean of pictures, to the nearest level."""
+    total = pictures[0].astype(np.uint16)
+    for picture in pictures[1:]:
+        np.add(total, picture, out=total)
+    count = len(pictures)
+    levels = np.rint(np.arange(255 * count + 1, dtype=np.float32) / np.float32(count)).astype(np.uint8)
+    return np.asarray(levels[total])
 
 
 def _between(before: list[Posed], now: list[Posed], after: list[Posed], at: float) -> list[Posed]:

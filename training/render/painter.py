@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 
 from realtime.types import Array, FloatArray, ImageArray
@@ -40,12 +41,35 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class Painted:
-    """One picture. image: (H, W, 3) uint8 BGR. person: (H, W) -1 or the person seen; part: their bone.
+    """One picture: image (H, W, 3) uint8 BGR, and what its pixels show.
 
-    depth_m: (H, W) along the optical axis, of whatever is seen.
+    identity: (H, W) uint16 person and bone, and raw_depth (H, W), as OpenGL has them. Whole pictures of them
+    are large: `at` says what a few pixels show.
     """
 
     image: ImageArray
+    identity: Array
+    raw_depth: FloatArray
+
+    def at(self, row: Array, column: Array) -> Seen:
+        """What the pixels at rows and columns (N,) show."""
+        person, part = np.divmod(self.identity[row, column].astype(np.int16), PARTS)
+        return Seen(person - 1, part, depth_m(self.raw_depth[row, column]))
+
+    @property
+    def person(self) -> Array:
+        """(H, W) -1 or the person seen."""
+        return np.asarray(self.identity.astype(np.int16) // PARTS - 1)
+
+    @property
+    def depth_m(self) -> FloatArray:
+        """(H, W) metres along the optical axis, of whatever is seen."""
+        return depth_m(self.raw_depth)
+
+
+class Seen(NamedTuple):
+    """What N pixels show. person: (N,) -1 or the person seen; part: their bone. depth_m: (N,)."""
+
     person: Array
     part: Array
     depth_m: FloatArray
@@ -113,7 +137,7 @@ class Painter:
         width, height = self._size
         image = np.frombuffer(self._target.read(components=4), np.uint8).reshape(height, width, 4)
         # The projection puts the image's first row at the buffer's first: no flip is needed.
-        return np.ascontiguousarray(image[..., 2::-1])
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGBA2BGR), np.uint8)
 
     def claim(self, target: Any) -> None:
         """Give a program this painter's uniforms, unless it has them since it was last used."""
@@ -240,8 +264,7 @@ class Painter:
         raw = np.frombuffer(self._target.read(components=1, attachment=-1, dtype="f4"), np.float32).reshape(
             height, width
         )
-        person, part = np.divmod(identity.astype(np.int16), PARTS)
-        return Painted(image, person - 1, part, depth_m(raw))
+        return Painted(image, identity, raw)
 
 
 def _shadow_map(gl: Any, size_px: int) -> tuple[Any, Any]:

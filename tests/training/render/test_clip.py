@@ -61,6 +61,8 @@ def test_a_clip_s_truth_is_lawful(studio: Studio, number: int, tmp_path: Path) -
     back = load_annotation(tmp_path / "t.npz")
     assert back.intrinsics == truth.intrinsics
     assert np.array_equal(back.pose_m, truth.pose_m)
+    assert len(back.takes) == len(back.subjects) == truth.people
+    assert (back.takes, back.subjects) == (truth.takes, truth.subjects)
 
 
 def test_clips_vary(studio: Studio) -> None:

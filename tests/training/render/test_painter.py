@@ -83,6 +83,10 @@ def test_depth_and_identity_are_those_of_the_nearest(daylight: Light) -> None:
     assert painted.person[60, 80] == 1
     assert painted.depth_m[60, 80] == pytest.approx(2.8, abs=0.01)
     assert painted.person[0, 0] == -1
+    seen = painted.at(np.array([60, 0]), np.array([80, 0]))
+    assert np.array_equal(seen.person, [1, -1])
+    assert np.array_equal(seen.part[:1], [0])
+    assert np.array_equal(seen.depth_m, painted.depth_m[[60, 0], [80, 0]])
 
 
 def test_furniture_hides_people(daylight: Light) -> None:

@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
-import yaml
 
 from realtime.errors import CameraFileError, UsageError
 from realtime.types import Array, FloatArray
@@ -213,6 +212,8 @@ class Intrinsics:
 
     def save(self, path: Path, comment: str = "") -> None:
         """Write a ROS `camera_info` YAML file, with a line of comment at its head."""
+        import yaml  # a live window is there sooner without it
+
         text = yaml.safe_dump(
             {
                 "image_width": self.width,

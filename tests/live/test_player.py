@@ -143,6 +143,7 @@ def test_a_changed_option_goes_on_from_the_frame_that_is_shown(stand: Stand) -> 
     gate.release(4)
     stand.shown(3)
     stand.player.change(people=3, stature_m=1.8)
+    stand.states.wait(lambda state: state.wish.options.people == 3)
     gate.release(100)
     stand.ended(run=2)
     wish = stand.workshop.wishes[-1]

@@ -69,7 +69,7 @@ By the training, on bodies, motion and places it was not trained on, all of them
 ## Limits
 
 - Everybody it has learnt from is rendered. On real pictures it is worse than on these, and worse than nets
-  that are trained on real people: docs/results.md says how much.
+  that are trained on real people: docs/image-networks.md says how much.
 - Joints beyond the crop are not known, and those that something hides are guessed.
 """
     try:

@@ -23,7 +23,7 @@ PUBLISHED_ESTIMATORS = ("rtmpose-t", "rtmpose-s", "rtmpose-m")
 OWN = "own"
 OWN_DETECTOR = "ssd"
 OWN_ESTIMATORS = ("cpn", "integral-regression")
-OWN_ESTIMATOR = "integral-regression"
+OWN_ESTIMATOR = "cpn"
 """The one that `own` stands for."""
 
 

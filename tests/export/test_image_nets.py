@@ -278,8 +278,8 @@ def test_what_is_no_checkpoint_is_one_line(tmp_path: Path, damage: str) -> None:
 @pytest.mark.parametrize(
     ("models", "lifter", "engine"),
     [
-        ("own", "depth-tcn", "openvino"),
-        ("integral-regression", "unified", "onnxruntime"),
+        ("own", "unified", "openvino"),
+        ("integral-regression", "depth-tcn", "onnxruntime"),
         ("cpn", "residual-lifter", "openvino"),
     ],
 )

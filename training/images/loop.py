@@ -21,6 +21,7 @@ from training.images.checkpoint import CHECKPOINT_FILE, WEIGHTS_FILE, load_tenso
 from training.images.config import Config
 from training.images.pool import Pool
 from training.images.systems.system import Held, Studio
+from training.schedule import MINUTE_NS, Progress, one_cycle
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,6 @@ LOG_FILE, RESULT_FILE = "train.csv", "result.json"
 _AVERAGE_KEEP = 0.999
 _CLIP_NORM = 5.0
 _WARM_UP = 0.08
-_MINUTE_NS = 60_000_000_000
 _LOOK_STEPS = 10
 _REFILL_NS = 3_000_000_000
 _MOST_LEFT_OUT = 20
@@ -50,20 +50,6 @@ class Plan:
     def __post_init__(self) -> None:
         if not (self.minutes or self.steps):
             raise UsageError("say how long to train: --minutes or --steps must be above zero")
-
-
-@dataclass(slots=True)
-class Progress:
-    """What has been spent so far."""
-
-    step: int = 0
-    spent_ns: int = 0
-
-    def share(self, plan: Plan) -> float:
-        """How much of the plan is done, in [0, 1]."""
-        by_time = self.spent_ns / (plan.minutes * _MINUTE_NS) if plan.minutes else 0.0
-        by_step = self.step / plan.steps if plan.steps else 0.0
-        return min(1.0, max(by_time, by_step))
 
 
 class Trainer:
@@ -139,7 +125,7 @@ class Trainer:
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), _CLIP_NORM)
         for group in self._optimiser.param_groups:
-            group["lr"] = self.config.rate * one_cycle(share)
+            group["lr"] = self.config.rate * one_cycle(share, _WARM_UP)
         if bool(torch.isfinite(norm)):
             self._optimiser.step()
             self._left_out = 0
@@ -180,7 +166,7 @@ class Trainer:
     def _report(self, folder: Path, row: Mapping[str, float], held: Held | None) -> Mapping[str, float]:
         """Append a row to the log, CSV with the names in its first line; gives what was measured."""
         measures = dict(self.measure(held)) if held is not None else {}
-        minutes = self.progress.spent_ns / _MINUTE_NS
+        minutes = self.progress.spent_ns / MINUTE_NS
         row = {"step": float(self.progress.step), "minutes": minutes} | dict(row) | measures
         log.info("%s: %s", self.config.system, " ".join(f"{k} {v:.4g}" for k, v in row.items()))
         path = folder / LOG_FILE
@@ -235,13 +221,6 @@ def _has(path: Path, row: Mapping[str, float]) -> bool:
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def one_cycle(share: float) -> float:
-    """The rate's factor: a climb, then half a cosine down to a hundredth."""
-    if share < _WARM_UP:
-        return 0.05 + 0.95 * share / _WARM_UP
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (share - _WARM_UP) / (1 - _WARM_UP)))
 
 
 def _optimiser(net: nn.Module, config: Config) -> torch.optim.Optimizer:

@@ -6,7 +6,6 @@ import contextlib
 import copy
 import json
 import logging
-import math
 import os
 import time
 import zipfile
@@ -28,6 +27,7 @@ from training.lifters.checks import answer, depth_ratios, errors
 from training.lifters.feed import Drawn, batches
 from training.lifters.muon import Muon
 from training.lifters.systems.system import System
+from training.schedule import MINUTE_NS, Progress, one_cycle
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,6 @@ _AVERAGE_KEEP = 0.998
 _CLIP_NORM = 1.0
 _WARM_UP = 0.05
 _VALIDATION_SEED = 1_000_003
-_MINUTE_NS = 60_000_000_000
 _BAR = "{l_bar}{bar}| {elapsed}<{remaining} {postfix}"
 LOG_FILE, CHECKPOINT_FILE = "train.csv", "checkpoint.npz"
 
@@ -68,20 +67,6 @@ class Plan:
             raise UsageError(f"matrices are moved by muon or adam, not {self.matrices!r}")
         if self.device.startswith("cuda") and not torch.cuda.is_available():
             raise UsageError("torch finds no CUDA device here: train with --device cpu")
-
-
-@dataclass(slots=True)
-class Progress:
-    """What has been spent so far."""
-
-    step: int = 0
-    spent_ns: int = 0
-
-    def share(self, plan: Plan) -> float:
-        """How much of the plan is done, in [0, 1]."""
-        by_time = self.spent_ns / (plan.minutes * _MINUTE_NS) if plan.minutes else 0.0
-        by_step = self.step / plan.steps if plan.steps else 0.0
-        return min(1.0, max(by_time, by_step))
 
 
 class Trainer:
@@ -137,7 +122,7 @@ class Trainer:
     def advance(self) -> float:
         """Take one optimiser step on a fresh batch; returns its loss."""
         began_ns = time.perf_counter_ns()
-        rate = self.plan.rate * _one_cycle(self.progress.share(self.plan))
+        rate = self.plan.rate * one_cycle(self.progress.share(self.plan), _WARM_UP)
         seed = (self.plan.seed, self.progress.step)
         batch = self._next_batch().to(self._device)
         noise = torch.Generator(self._device).manual_seed(1_000_000 * seed[0] + seed[1])
@@ -206,7 +191,7 @@ class Trainer:
 
     def _report(self, folder: Path, loss: float) -> None:
         """Append a row to the log, CSV with the names in its first line."""
-        minutes = self.progress.spent_ns / _MINUTE_NS
+        minutes = self.progress.spent_ns / MINUTE_NS
         row = {"step": float(self.progress.step), "minutes": minutes, "loss": loss} | dict(self.validate())
         path = folder / LOG_FILE
         head = "" if path.is_file() else ",".join(row) + "\n"
@@ -267,10 +252,3 @@ def _optimisers(net: nn.Module, plan: Plan) -> dict[str, torch.optim.Optimizer]:
 
 def _tensors(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): torch.from_numpy(v) for k, v in arrays.items() if k.startswith(prefix)}
-
-
-def _one_cycle(share: float) -> float:
-    """The rate's factor: a short climb, then half a cosine down to a hundredth."""
-    if share < _WARM_UP:
-        return 0.05 + 0.95 * share / _WARM_UP
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (share - _WARM_UP) / (1 - _WARM_UP)))

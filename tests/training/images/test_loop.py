@@ -15,13 +15,14 @@ from tests.training.images.conftest import scattered
 from training.images.affine import EXACT
 from training.images.augment import PLAIN
 from training.images.config import Config, config_file, load_config
-from training.images.loop import Plan, Trainer, one_cycle
+from training.images.loop import Plan, Trainer
 from training.images.pool import Pool
 from training.images.samples import Cut, Samples, clips_of, joined
 from training.images.systems.cpn import CpnLoss
 from training.images.systems.integral_regression import IntegralLoss
 from training.images.systems.ssd import SsdLoss
 from training.images.systems.system import Held
+from training.schedule import one_cycle
 
 CPU = torch.device("cpu")
 SMALL = (64, 64)
@@ -155,7 +156,7 @@ def test_the_depth_of_flat_samples_is_not_told(discs: Path) -> None:
 
 
 def test_the_rate_climbs_and_falls() -> None:
-    rates = [one_cycle(share / 100) for share in range(101)]
+    rates = [one_cycle(share / 100, 0.08) for share in range(101)]
     assert rates[0] == pytest.approx(0.05)
     assert max(rates) == pytest.approx(1.0, abs=0.01)
     assert rates[100] == pytest.approx(0.01)

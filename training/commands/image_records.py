@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from training.commands.images import device_option, readers_option, weights_of
+
 _EXAMPLES = """
 \b
 Examples:
@@ -36,19 +38,11 @@ Examples:
 @click.option(
     "--only", metavar="A,B", default="", help="Keep these subjects alone: those the net was not trained on."
 )
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="Where the net runs.",
-)
+@device_option("Where the net runs.")
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the regions' inexactness."
 )
-@click.option(
-    "--readers", type=click.IntRange(min=1), default=2, show_default=True, help="Threads that read clips."
-)
+@readers_option
 def image_records(
     weights: Path, clips: tuple[Path, ...], out: Path, only: str, device: str, seed: int, readers: int
 ) -> None:
@@ -62,12 +56,11 @@ def image_records(
     from export.nets.images.ssd import Ssd
     from realtime.errors import UsageError
     from training.commands.rendering import frame_bar
-    from training.images.checkpoint import WEIGHTS_FILE
     from training.images.observe import Watch, observe_clips
     from training.images.produce import chosen_device
 
     cv2.setNumThreads(1)  # the readers are the threads
-    trained = load_trained(weights / WEIGHTS_FILE if weights.is_dir() else weights)
+    trained = load_trained(weights_of(weights))
     if isinstance(trained.net, Ssd):
         raise UsageError(f"{weights} is a person detector: name a cpn or integral-regression")
     watch = Watch(only=frozenset(filter(None, only.split(","))), seed=seed)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from training.commands.images import device_option, weights_of
+
 _EXAMPLES = """
 \b
 Examples:
@@ -26,17 +28,16 @@ Examples:
 @click.option(
     "--crops", type=click.IntRange(min=1), default=800, show_default=True, help="Pictures to look at."
 )
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@device_option("Where the net runs.")
 def image_scores(weights: Path, clips: tuple[Path, ...], crops: int, device: str) -> None:
     """Fit how sure a 2D net may be to people it was not trained on; the training's folder keeps it.
 
     Training ends with this where it is given --validation. Exported models and records then have scores that
     are the chance of a joint being right.
     """
-    from training.images.checkpoint import WEIGHTS_FILE
     from training.images.produce import chosen_device
     from training.images.scores import fit_scores
 
-    file = weights / WEIGHTS_FILE if weights.is_dir() else weights
+    file = weights_of(weights)
     curve = fit_scores(file, clips, crops, chosen_device(device))
     click.echo(f"{file}: a joint is right with 1 / (1 + exp(-({curve.gain:.4g} score + {curve.bias:.4g})))")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,32 @@ Examples:
   realtime-train cpn --config cpn-globalnet --clips runs/clips-training --out runs/globalnet --steps 2000
 """
 NAMES = ("ssd", "cpn", "integral-regression")
+
+_Decorator = Callable[[Any], Any]
+
+
+def device_option(words: str) -> _Decorator:
+    """Where a net runs. words: its help."""
+    return click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda"]),
+        default="auto",
+        show_default=True,
+        help=words,
+    )
+
+
+readers_option: _Decorator = click.option(
+    "--readers", type=click.IntRange(min=1), default=2, show_default=True, help="Threads that read clips."
+)
+
+
+def weights_of(path: Path) -> Path:
+    """The weights file of a training's folder, or of its own path."""
+    from training.images.checkpoint import WEIGHTS_FILE
+
+    return path / WEIGHTS_FILE if path.is_dir() else path
+
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _OPTIONS = (
@@ -60,13 +86,7 @@ _OPTIONS = (
     click.option(
         "--batch", type=click.IntRange(min=2), help="Samples a step, instead of the configuration's."
     ),
-    click.option(
-        "--device",
-        type=click.Choice(["auto", "cpu", "cuda"]),
-        default="auto",
-        show_default=True,
-        help="Where to train.",
-    ),
+    device_option("Where to train."),
     click.option(
         "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights and pictures."
     ),
@@ -104,9 +124,7 @@ _OPTIONS = (
         show_default=True,
         help="Seconds to wait for the first clips.",
     ),
-    click.option(
-        "--readers", type=click.IntRange(min=1), default=2, show_default=True, help="Threads that read clips."
-    ),
+    readers_option,
     click.option(
         "--threads",
         type=click.IntRange(min=1),
@@ -152,7 +170,7 @@ def _train(name: str, **given: Any) -> None:
             fit_scores(given["out"] / WEIGHTS_FILE, [material.validation], material.held, device)
         except UsageError as error:
             click.echo(f"the scores stay as the net gives them: {error}")
-    click.echo(f"{name}: {trainer.progress.step} steps, weights in {given['out'] / 'weights.safetensors'}")
+    click.echo(f"{name}: {trainer.progress.step} steps, weights in {given['out'] / WEIGHTS_FILE}")
 
 
 def _material(given: Mapping[str, Any], device: str) -> Material:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -16,10 +15,18 @@ from realtime.camera import Intrinsics
 from realtime.scene import BODY_SIDE, BONES, Side, Strokes, body_ends, scene
 from realtime.scenery import GRID_STEP_M
 from realtime.stream.ledger import CAPTURE, STAGES, TOTAL
+from realtime.strokes import (
+    Ink,
+    Rgb,
+    bgr,
+    one_ink,
+    paint_bodies,
+    paint_bodies_through,
+    paint_lines,
+    paint_path,
+)
 from realtime.types import FloatArray, ImageArray, Person, Result
 from realtime.view3d import Follower
-
-Rgb = tuple[int, int, int]
 
 # Okabe and Ito's sky blue and orange: told apart with every common kind of colour blindness.
 LEFT: Rgb = (86, 180, 233)
@@ -41,8 +48,6 @@ STAGE_COLOURS: Mapping[str, Rgb] = {
     "lift": (226, 196, 84),
 }
 
-_SHIFT = 4
-_FARTHEST_PX = 1e7  # in fixed point it still fits 32 bits
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 # OpenCV 4 has no glyph for the sign; OpenCV 5 draws text with a real font.
 PLUS_MINUS = "±" if hasattr(cv2, "FontFace") else "+/-"
@@ -54,6 +59,11 @@ def colour_of(side: int, person_id: int) -> Rgb:
     if side == Side.LEFT:
         return LEFT
     return RIGHT if side == Side.RIGHT else PEOPLE[person_id % len(PEOPLE)]
+
+
+def _ink(people: Sequence[Person]) -> Ink:
+    ids = [person.id for person in people]
+    return lambda side, who: colour_of(side, ids[who])
 
 
 def bone_px(width: float, height: float) -> float:
@@ -88,80 +98,28 @@ def overlay_strokes(people: Sequence[Person], scale: float, thick_px: float) -> 
 def draw_people(image: ImageArray, people: Sequence[Person], scale: float = 1.0) -> None:
     """Paint skeletons, boxes and labels on an image that shows the frame at `scale`."""
     strokes = overlay_strokes(people, scale, bone_px(image.shape[1], image.shape[0]))
-    level = np.clip(np.ceil(strokes.strength * 4), 1, 4)
-    for step in (1, 2, 3):
-        _paint_faint(image, strokes[level == step], people, step / 4)
-    _paint(image, strokes[level == 4], people)
+    paint_bodies_through(image, strokes, _ink(people), SHADOW)
     for person in people:
         _draw_box(image, person, scale)
-
-
-def _paint_faint(image: ImageArray, strokes: Strokes, people: Sequence[Person], opacity: float) -> None:
-    """Paint strokes half through, touching only the part of the image they cover."""
-    if not len(strokes):
-        return
-    margin = float(strokes.width_px.max()) + 4
-    height, width = image.shape[:2]
-    low = np.clip(strokes.ends_px.min(axis=(0, 1)) - margin, 0, (width, height)).astype(int)
-    high = np.clip(strokes.ends_px.max(axis=(0, 1)) + margin, 0, (width, height)).astype(int)
-    part = image[low[1] : high[1], low[0] : high[0]]
-    if not part.size:
-        return
-    painted = part.copy()
-    moved = strokes.ends_px - low.astype(np.float32)
-    _paint(painted, replace(strokes, ends_px=moved), people)
-    cv2.addWeighted(painted, opacity, part, 1 - opacity, 0, dst=part)
-
-
-def _paint(
-    image: ImageArray, strokes: Strokes, people: Sequence[Person], over_background: bool = False
-) -> None:
-    """Paint body strokes in order, each with a dark rim that sets it off from what lies behind.
-
-    over_background: mix colours into the 3D view's background as far as the strokes' strength says.
-    """
-    rows = zip(
-        _fixed(strokes.ends_px), strokes.width_px, strokes.side, strokes.person, strokes.strength, strict=True
-    )
-    for (a, b), width, side, person, strength in rows:
-        colour, thick = colour_of(side, people[person].id), max(1, round(float(width)))
-        if over_background:
-            colour = mixed(colour, float(strength))
-        cv2.line(image, a, b, _bgr(SHADOW), thick + 2, cv2.LINE_AA, _SHIFT)
-        cv2.line(image, a, b, _bgr(colour), thick, cv2.LINE_AA, _SHIFT)
-
-
-def _fixed(ends_px: FloatArray) -> list[list[list[int]]]:
-    """Line ends in OpenCV's fixed point."""
-    near = np.clip(ends_px, -_FARTHEST_PX, _FARTHEST_PX)
-    return np.round(near * 2**_SHIFT).astype(np.int32).tolist()  # type: ignore[no-any-return]
-
-
-def _bgr(colour: Rgb) -> Rgb:
-    return colour[2], colour[1], colour[0]
-
-
-def mixed(colour: Rgb, strength: float) -> Rgb:
-    """A colour of the 3D view as it looks when it stands out from the background only so far."""
-    r, g, b = (
-        round(under + (over - under) * strength) for under, over in zip(BACKGROUND, colour, strict=True)
-    )
-    return r, g, b
 
 
 def _draw_box(image: ImageArray, person: Person, scale: float) -> None:
     """The corners of a person's box, and who it is and how far away."""
     if not np.isfinite(person.box_px).all():
         return
-    x0, y0, x1, y1 = (person.box_px.astype(np.float64) + 0.5) * scale - 0.5
-    colour = _bgr(colour_of(Side.MIDDLE, person.id))
+    box_px = (person.box_px + np.float32(0.5)) * np.float32(scale) - np.float32(0.5)
+    colour = colour_of(Side.MIDDLE, person.id)
+    draw_corners(image, box_px, colour)
+    draw_tag(image, person_tag(person), (float(box_px[0]), float(box_px[1]) - 6), colour)
+
+
+def draw_corners(image: ImageArray, box_px: FloatArray, colour: Rgb) -> None:
+    """Paint the corners of a box: left, top, right, bottom, in pixels of the image."""
+    x0, y0, x1, y1 = box_px.tolist()
     arm = min(x1 - x0, y1 - y0) * 0.12
     for x, dx in ((x0, arm), (x1, -arm)):
         for y, dy in ((y0, arm), (y1, -arm)):
-            corner = np.array([[x + dx, y], [x, y], [x, y + dy]])
-            points = np.round(corner * 2**_SHIFT).astype(np.int32)
-            cv2.polylines(image, [points], False, colour, 1, cv2.LINE_AA, _SHIFT)
-    draw_tag(image, person_tag(person), (x0, y0 - 6), colour_of(Side.MIDDLE, person.id))
+            paint_path(image, np.array([[x + dx, y], [x, y], [x, y + dy]], np.float32), colour)
 
 
 def person_tag(person: Person) -> str:
@@ -189,7 +147,7 @@ def draw_tag(image: ImageArray, text: str, at_px: tuple[float, float], colour: R
     x = int(np.clip(at_px[0], 0, max(width - w - 2 * pad, 0)))
     y = int(np.clip(at_px[1], h + 2 * pad, height))
     plate = image[y - h - 2 * pad : y, x : x + w + 2 * pad]
-    np.copyto(plate, (plate // 4 + np.array(_bgr(BACKGROUND), np.uint8) // 4 * 3).astype(np.uint8))
+    np.copyto(plate, (plate // 4 + np.array(bgr(BACKGROUND), np.uint8) // 4 * 3).astype(np.uint8))
     draw_text(image, text, (x + pad, y - pad), colour)
 
 
@@ -197,7 +155,7 @@ def draw_text(image: ImageArray, text: str, at_px: tuple[float, float], colour: 
     """Words whose baseline starts at `at_px`; returns where the next may start."""
     at = (round(at_px[0]), round(at_px[1]))
     scale = _text_scale(image)
-    cv2.putText(image, text, at, _FONT, scale, _bgr(colour), 1, cv2.LINE_AA)
+    cv2.putText(image, text, at, _FONT, scale, bgr(colour), 1, cv2.LINE_AA)
     return at[0] + float(cv2.getTextSize(text, _FONT, scale, 1)[0][0])
 
 
@@ -211,44 +169,32 @@ def draw_view(
     """Paint the 3D view over the whole canvas: floor, camera, ruler, people."""
     _fill(canvas)
     seen = scene(follower, people, intrinsics, (float(canvas.shape[1]), float(canvas.shape[0])))
-    _paint_shadows(canvas, seen.shadows)
-    _paint_scene(canvas, seen.floor, GRID)
-    _paint_scene(canvas, seen.ruler, MUTED)
-    _paint_scene(canvas, seen.camera, CAMERA)
+    groups = (
+        (seen.shadows, one_ink(SHADOW)),
+        (seen.floor, one_ink(GRID)),
+        (seen.ruler, one_ink(MUTED)),
+        (seen.camera, one_ink(CAMERA)),
+    )
+    paint_lines(canvas, groups, BACKGROUND)
     for number in seen.numbers:
         draw_text(canvas, number.text, (number.x_px, number.y_px), MUTED)
-    _paint(canvas, seen.people, people, over_background=True)
+    paint_bodies(canvas, seen.people, _ink(people), SHADOW, BACKGROUND)
     for name in seen.names:
         colour = colour_of(Side.MIDDLE, people[name.person].id)
         draw_text(canvas, name.text, (name.x_px - 8, name.y_px), colour)
     _draw_legend(canvas)
 
 
-def _paint_scene(canvas: ImageArray, strokes: Strokes, colour: Rgb) -> None:
-    """Paint lines of one colour and width, grouped by strength: few calls for many lines."""
-    level = np.ceil(strokes.strength * 8).astype(int)
-    for step in np.unique(level):
-        chosen = strokes[level == step]
-        lines = np.array(_fixed(chosen.ends_px), np.int32)
-        colour_now, thick = _bgr(mixed(colour, step / 8)), max(1, round(float(chosen.width_px[0])))
-        cv2.polylines(canvas, list(lines), False, colour_now, thick, cv2.LINE_AA, _SHIFT)
-
-
-def _paint_shadows(canvas: ImageArray, strokes: Strokes) -> None:
-    for (a, b), width in zip(_fixed(strokes.ends_px), strokes.width_px, strict=True):
-        cv2.line(canvas, a, b, _bgr(SHADOW), round(float(width)), cv2.LINE_AA, _SHIFT)
-
-
 def _fill(image: ImageArray) -> None:
     # Thirty times faster than assigning a colour to a slice.
-    cv2.rectangle(image, (0, 0, image.shape[1], image.shape[0]), _bgr(BACKGROUND), cv2.FILLED)
+    cv2.rectangle(image, (0, 0, image.shape[1], image.shape[0]), bgr(BACKGROUND), cv2.FILLED)
 
 
 def _draw_legend(canvas: ImageArray) -> None:
     """Which colour is which side, and how wide a square of the floor is."""
     x, y = 12.0, 22.0
     for colour, word in ((LEFT, "left"), (RIGHT, "right")):
-        cv2.circle(canvas, (round(x) + 4, round(y) - 5), 4, _bgr(colour), cv2.FILLED, cv2.LINE_AA)
+        cv2.circle(canvas, (round(x) + 4, round(y) - 5), 4, bgr(colour), cv2.FILLED, cv2.LINE_AA)
         x = draw_text(canvas, word, (x + 14, y), MUTED) + 14
     draw_text(canvas, f"squares {GRID_STEP_M:g} m", (x, y), MUTED)
 
@@ -263,7 +209,7 @@ def draw_latency(strip: ImageArray, result: Result) -> None:
     for stage in (CAPTURE, *STAGES):
         if stage in result.age_ms:
             square = (round(x), round(baseline) - 9, 9, 9)
-            cv2.rectangle(strip, square, _bgr(STAGE_COLOURS[stage]), cv2.FILLED)
+            cv2.rectangle(strip, square, bgr(STAGE_COLOURS[stage]), cv2.FILLED)
             x = draw_text(strip, f"{stage} {result.age_ms[stage]:.1f}", (x + 14, baseline), MUTED) + 14
     for shown in range(len(result.people), 0, -1):
         words = "   ".join(root_text(person) for person in result.people[:shown])

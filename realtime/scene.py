@@ -23,6 +23,7 @@ from realtime.view3d import Follower, IntArray, OrbitCamera, Size
 
 _BONE_M = 0.042
 _JOINT_M = 0.058
+_JOINT_NEARER_M = 0.1
 _OVER_HEAD_M = 0.2
 _FAINTEST = 0.5
 _FARTHEST_FADE = 0.15
@@ -208,8 +209,9 @@ def _bodies(ends_px: FloatArray, depth_m: FloatArray, which: IntArray, looks: _L
         near = (1.0 - _FARTHEST_FADE * (depth_m - depth_m.min()) / span_m).astype(np.float32)
         strength = near * looks.strength.ravel()[which]
     strokes = Strokes(ends_px, BODY_SIDE[which % len(_BODY)], which // len(_BODY), width_px, strength)
-    # A joint counts as a little nearer, so that it is painted over the bones that end in it.
-    order = np.argsort(np.where(thick_m == _JOINT_M, _BONE_M, 0.0) - depth_m, kind="stable")
+    # A joint counts as nearer, so that it is painted over the bones that end in it, whose middle may be
+    # nearer than their end.
+    order = np.argsort(np.where(thick_m == _JOINT_M, _JOINT_NEARER_M, 0.0) - depth_m, kind="stable")
     return strokes[order[strength[order] > 0]]
 
 

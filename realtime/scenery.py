@@ -27,16 +27,28 @@ _PELVIS = H36M17.index("pelvis")
 
 def grid(camera: OrbitCamera, floor_m: float) -> tuple[FloatArray, FloatArray]:
     """Sides of squares fixed in the world, and strengths that fade away from the camera's target."""
-    centre = np.array(camera.target_m, np.float32)[[0, 2]]
+    x, _, z = camera.target_m
+    corner = np.array([round(x / GRID_STEP_M) * GRID_STEP_M, 0.0, round(z / GRID_STEP_M) * GRID_STEP_M])
+    middle = (_GRID_MIDDLES_M + (corner[[0, 2]] - (x, z))).astype(np.float32)
+    far = (middle * middle).sum(axis=1) / _GRID_RADIUS_M**2
+    near = far < 1
+    pieces = _GRID_M[near] + corner.astype(np.float32)
+    pieces[..., 1] = floor_m
+    return pieces, 1 - far[near]
+
+
+def _squares() -> FloatArray:
+    """(S, 2, 3) the sides of the squares about the origin, further than any is shown."""
     reach = math.ceil(_GRID_RADIUS_M / GRID_STEP_M)
-    steps = np.arange(-reach, reach + 1, dtype=np.float32)
-    lines = (np.round(centre / GRID_STEP_M)[:, None] + steps) * GRID_STEP_M
-    x, z = (axis.ravel() for axis in np.meshgrid(lines[0], lines[1]))
-    start = np.stack([x, np.full_like(x, floor_m), z], axis=-1)
+    steps = np.arange(-reach, reach + 1, dtype=np.float32) * GRID_STEP_M
+    x, z = (axis.ravel() for axis in np.meshgrid(steps, steps))
+    start = np.stack([x, np.zeros_like(x), z], axis=-1)
     sides = np.array([[GRID_STEP_M, 0, 0], [0, 0, GRID_STEP_M]], np.float32)
-    pieces = np.stack([np.stack([start, start + side], axis=1) for side in sides]).reshape(-1, 2, 3)
-    far = np.linalg.norm(pieces.mean(axis=1)[:, [0, 2]] - centre, axis=1) / _GRID_RADIUS_M
-    return pieces[far < 1], 1 - far[far < 1] ** 2
+    return np.stack([np.stack([start, start + side], axis=1) for side in sides]).reshape(-1, 2, 3)
+
+
+_GRID_M: FloatArray = _squares()
+_GRID_MIDDLES_M: FloatArray = _GRID_M.mean(axis=1)[:, [0, 2]]
 
 
 def level_from_camera(floor: Floor | None) -> FloatArray:

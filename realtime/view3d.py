@@ -180,7 +180,8 @@ class Follower:
         while now_s - self._ankles[0][0] > self._MEMORY_S:
             self._ankles.popleft()
         # A quantile: one wild frame must not hold the floor down.
-        lowest_m = float(np.quantile([y for _, y in self._ankles], 0.9))
+        heights_m = sorted(y for _, y in self._ankles)
+        lowest_m = heights_m[round(0.9 * (len(heights_m) - 1))]
         self.floor_m += (lowest_m - self.floor_m) * (1 - math.exp(-passed_s / self._FLOOR_TAU_S))
         points = poses_m.reshape(-1, 3)
         box_m = np.stack([points.min(axis=0), points.max(axis=0)])

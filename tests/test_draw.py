@@ -25,9 +25,14 @@ def bgr_at(image: ImageArray, x: float, y: float) -> tuple[int, ...]:
 def test_joints_are_painted_in_their_sides_colour() -> None:
     image, person = grey(), drawn_person()
     draw.draw_people(image, (person,))
-    for joint, colour in (("l_wrist", draw.LEFT), ("r_wrist", draw.RIGHT), ("head", draw.PEOPLE[0])):
+    for joint, colour in (("l_wrist", draw.LEFT), ("r_wrist", draw.SHADOW), ("head", draw.PEOPLE[0])):
         x, y, _ = person.keypoints_px[H36M17.index(joint)]
         np.testing.assert_allclose(bgr_at(image, x, y), colour[::-1], atol=3)
+    # Right joints are rings, so that no side is told by colour alone.
+    ring_px = draw.bone_px(*image.shape[1::-1]) * 1.7 / 2 * 0.75
+    x, y, _ = person.keypoints_px[H36M17.index("r_wrist")]
+    around = [image[round(y + dy), round(x + dx)] for dx, dy in ((-ring_px, 0), (ring_px, 0), (0, ring_px))]
+    assert max(int(pixel[2]) - int(pixel[0]) for pixel in around) > 100
 
 
 def test_pixels_far_from_the_person_are_untouched() -> None:

@@ -37,6 +37,10 @@ _MOST_PAINTED = 256
 _EMPTY = Snapshot()
 
 
+def _nobody() -> None:
+    """Nobody listens."""
+
+
 class ClosedError(PoseError):
     """The window was closed while its networks were fetched or loaded."""
 
@@ -62,6 +66,7 @@ class Player:
         self._workshop = workshop
         self._retry_s = retry_s
         self._told = told
+        self._came: Callable[[], object] = _nobody
         self._snapshot = _EMPTY
         self._painted: deque[tuple[int, int]] = deque(maxlen=_MOST_PAINTED)
         self.first: Run | None = None
@@ -96,6 +101,10 @@ class Player:
         """The newest result of the pipeline that runs; None before its first."""
         run = self._run
         return run.pipeline.latest() if run is not None else None
+
+    def listen(self, came: Callable[[], object] | None) -> None:
+        """Have `came` called, on another thread, as soon as there is a newer result; None for nothing."""
+        self._came = came or _nobody
 
     def snapshot(self) -> Snapshot:
         """Where the time of the pipeline that runs went, a moment ago."""
@@ -265,7 +274,7 @@ class Player:
             opened.source.close()
             self._fail(error)
             return
-        self._run = Run(opened, path, self._outputs.recorder, self._run_rang)
+        self._run = Run(opened, path, self._outputs.recorder, lambda: self._came(), self._run_rang)
         self.first, self.error = self.first or self._run, None
         self._painted.clear()
         self._run.start(self._state.paused)

@@ -14,31 +14,41 @@ _END_S = 2.0
 """For as long is waited for the last outputs of a pipeline whose results have ended."""
 
 
-class _EndBell:
-    """A sink that only tells when a pipeline has no more results, however it ended."""
+class _Bell:
+    """A sink that only tells that there is a newer result, and when there are no more, however it ended."""
 
     label = "the window"
 
-    def __init__(self, ring: Callable[[], None]) -> None:
-        self._ring = ring
+    def __init__(self, came: Callable[[], object], ended: Callable[[], object]) -> None:
+        self._came, self._ended = came, ended
 
     def write(self, result: Result) -> None:
         """Results are read from the pipeline itself."""
+        self._came()
 
     def close(self) -> None:
         """The end."""
-        self._ring()
+        self._ended()
 
 
 class Run:
-    """A pipeline with the recorder as its sink. ended: is called once, on any thread, when no more comes."""
+    """A pipeline with the recorder as its sink.
+
+    came: is called whenever there is a newer result, ended: once, when no more comes; both on a thread of
+    their own.
+    """
 
     def __init__(
-        self, opened: Opened, path: Path3D, recorder: Recorder, ended: Callable[[Run], None]
+        self,
+        opened: Opened,
+        path: Path3D,
+        recorder: Recorder,
+        came: Callable[[], object],
+        ended: Callable[[Run], None],
     ) -> None:
         self.opened = opened
         self.path = path
-        sinks = (*path.sinks, _RecorderSink(recorder), _EndBell(lambda: ended(self)))
+        sinks = (*path.sinks, _RecorderSink(recorder), _Bell(came, lambda: ended(self)))
         # The moment before a camera or a viewer does not come back: no failed file ends it.
         safety = Safety(outlive_sinks=True)
         self.pipeline = Pipeline(opened.source, path.perception, sinks, path.frames, safety=safety)

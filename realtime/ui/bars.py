@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from realtime.stream.ledger import CAPTURE, DISPLAY, STAGES, TOTAL, WAIT, Entry, Snapshot
@@ -37,6 +37,7 @@ class Bars(QWidget):
         self.setToolTip("Each bar is one picture; the numbers are medians")
         self._theme = DARK
         self._snapshot = Snapshot()
+        self._shares = Shares()
 
     def sizeHint(self) -> QSize:
         return QSize(480, 140)
@@ -55,7 +56,7 @@ class Bars(QWidget):
     def shares_ms(self) -> Array:
         """(frames, parts) milliseconds of the bars that fit, oldest first."""
         fits = max(1, int((self.width() - _LEFT_PX) // (_BAR_PX + _GAP_PX)))
-        return shares(self._snapshot.recent[-fits:])
+        return self._shares.of(self._snapshot.recent[-fits:])
 
     def paintEvent(self, event: QPaintEvent) -> None:
         table = self.shares_ms
@@ -81,19 +82,24 @@ class Bars(QWidget):
             )
 
     def _paint_bars(self, painter: QPainter, area: QRectF, table: Array, top_ms: float) -> None:
-        px = np.minimum(table.cumsum(axis=1), top_ms) / top_ms * area.height()
-        below = np.concatenate([np.zeros((len(px), 1)), px[:, :-1]], axis=1)
-        x0 = area.right() - len(px) * (_BAR_PX + _GAP_PX)
-        painter.setPen(Qt.PenStyle.NoPen)
-        for part, name in enumerate(PARTS):
-            rows = zip(below[:, part].tolist(), px[:, part].tolist(), strict=True)
-            boxes = [
-                QRectF(x0 + n * (_BAR_PX + _GAP_PX), area.bottom() - high, _BAR_PX, high - low)
-                for n, (low, high) in enumerate(rows)
-                if high - low > 0.05
-            ]
-            painter.setBrush(colour(self._theme.stages[name]))
-            painter.drawRects(boxes)
+        """As one picture a pixel high and wide as the screen's: a thousand rectangles would take ten times
+        as long."""
+        if not len(table):
+            return
+        density = self.devicePixelRatioF()
+        bar_px, gap_px = round(_BAR_PX * density), round(_GAP_PX * density)
+        height = max(1, round(area.height() * density))
+        tops_px = np.minimum(table.cumsum(axis=1), top_ms) / top_ms * height
+        middle_px = height - 0.5 - np.arange(height)
+        part = (middle_px[:, None, None] > tops_px).sum(axis=2)
+        rgb = [self._theme.stages[name] for name in PARTS]
+        inks = np.array([(*ink[::-1], 255) for ink in rgb] + [(0, 0, 0, 0)], np.uint8).view(np.uint32).ravel()
+        picture = np.zeros((height, len(table), bar_px + gap_px), np.uint32)
+        picture[..., :bar_px] = inks[part][..., None]
+        width = len(table) * (bar_px + gap_px)
+        image = QImage(picture.data, width, height, width * 4, QImage.Format.Format_ARGB32_Premultiplied)
+        image.setDevicePixelRatio(density)
+        painter.drawImage(QPointF(area.right() - width / density, area.top()), image)
 
     def _paint_mark(self, painter: QPainter, area: QRectF, top_ms: float) -> None:
         total = self._snapshot.stages.get(TOTAL)
@@ -122,10 +128,23 @@ class Bars(QWidget):
         painter.drawText(QRectF(0, 0, _LEFT_PX - 8, 16), _RIGHT, "ms")
 
 
-def shares(entries: Sequence[Entry]) -> Array:
-    """(frames, parts) milliseconds that frames spent in each part."""
-    table = [[_spent_ms(entry, part) for part in PARTS] for entry in entries]
-    return np.array(table, np.float64).reshape(len(entries), len(PARTS))
+class Shares:
+    """What frames spent in each part; remembers those it was asked for last, as most are asked for again."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Entry, list[float]]] = {}
+
+    def of(self, entries: Sequence[Entry]) -> Array:
+        """(frames, parts) milliseconds."""
+        # A frame has another entry once it was painted; as long as one is kept its id is its own.
+        known = self._known
+        self._known = {id(entry): known.get(id(entry)) or _row(entry) for entry in entries}
+        table = [row for _, row in self._known.values()]
+        return np.array(table, np.float64).reshape(len(entries), len(PARTS))
+
+
+def _row(entry: Entry) -> tuple[Entry, list[float]]:
+    return entry, [_spent_ms(entry, part) for part in PARTS]
 
 
 def _spent_ms(entry: Entry, part: str) -> float:

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from realtime.draw import Rgb
 from realtime.errors import EngineUnavailableError
 from realtime.scene import BODY_SIDE, BONES, Side, body_ends
+from realtime.strokes import Rgb
 from realtime.types import Array, FloatArray, ImageArray
 from realtime.ui import gl_shaders
 from realtime.ui.theme import Theme

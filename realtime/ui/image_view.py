@@ -8,15 +8,17 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import cv2
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPen, QPixmap
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from realtime.draw import bone_px, fit_image, overlay_strokes, person_tag
+from realtime.draw import bone_px, draw_corners, fit_image, overlay_strokes, person_tag
 from realtime.scene import Side
-from realtime.types import ImageArray, Person, Result
-from realtime.ui.paint import colour, fits, fresh_layer, paint_bodies, paint_plate
+from realtime.strokes import paint_bodies_through
+from realtime.types import FloatArray, ImageArray, Person, Result
+from realtime.ui.paint import Layer, paint_plate
 from realtime.ui.theme import DARK, Theme
 
 
@@ -37,7 +39,8 @@ class ImageView(QWidget):
         self._theme = DARK
         self._mirrored = False
         self._result: Result | None = None
-        self._layer: QPixmap | None = None
+        self._layer: Layer | None = None
+        self._is_painted = False
         self._is_new = False
 
     def sizeHint(self) -> QSize:
@@ -46,8 +49,7 @@ class ImageView(QWidget):
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""
         self._theme = theme
-        self._layer = None
-        self.update()
+        self._repaint()
 
     @property
     def mirrored(self) -> bool:
@@ -57,15 +59,13 @@ class ImageView(QWidget):
     def set_mirrored(self, mirrored: bool) -> None:
         """Show the picture as a mirror does, or as the camera sees it."""
         self._mirrored = mirrored
-        self._layer = None
-        self.update()
+        self._repaint()
 
     def show_result(self, result: Result | None) -> None:
         """Replace what is shown; None for nothing."""
         self._result = result
-        self._layer = None
         self._is_new = result is not None
-        self.update()
+        self._repaint()
 
     @property
     def picture(self) -> QRectF:
@@ -82,80 +82,71 @@ class ImageView(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         layer = self._layer
-        if layer is None or not fits(layer, self):
-            layer = self._layer = self._paint_layer()
+        if layer is None or not layer.fits(self):
+            layer = self._layer = Layer(self)
+            self._is_painted = False
+        if not self._is_painted:
+            self._paint_layer(layer)
+            self._is_painted = True
         with QPainter(self) as painter:
-            painter.drawPixmap(0, 0, layer)
+            painter.drawImage(0, 0, layer.image)
         if self._is_new and self._result is not None:
             self._is_new = False
             frame = self._result.frame
             self.shown.emit(frame.index, (time.perf_counter_ns() - frame.captured_ns) / 1e6)
 
-    def _paint_layer(self) -> QPixmap:
-        layer = fresh_layer(self)
-        with QPainter(layer) as painter:
+    def _repaint(self) -> None:
+        self._is_painted = False
+        self.update()
+
+    def _paint_layer(self, layer: Layer) -> None:
+        layer.fill(self._theme.canvas)
+        if self._result is None:
+            return
+        area, density, people = self.picture, layer.density, self._result.people
+        left, top = round(area.left() * density), round(area.top() * density)
+        fitted = fit_image(
+            self._result.frame.image, round(area.width() * density), round(area.height() * density)
+        )
+        picture = layer.put(cv2.flip(fitted, 1) if self._mirrored else fitted, left, top)
+        self._draw_people(picture, people, self._result.frame.width)
+        with QPainter(layer.image) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setFont(self.font())
-            painter.fillRect(self.rect(), colour(self._theme.canvas))
-            if self._result is not None:
-                area = self.picture
-                painter.drawImage(area.topLeft(), self._fitted(self._result.frame.image, area))
-                self._paint_people(painter, self._result, area)
-        return layer
+            for person in people:
+                self._paint_tag(painter, person, area)
 
-    def _fitted(self, image: ImageArray, area: QRectF) -> QImage:
-        """The image at the size it has on the screen; OpenCV scales it some three times as fast as Qt."""
-        density = self.devicePixelRatioF()
-        width, height = round(area.width() * density), round(area.height() * density)
-        fitted = fit_image(image, width, height)
-        scaled = image_of(np.ascontiguousarray(fitted[:, ::-1]) if self._mirrored else fitted)
-        scaled.setDevicePixelRatio(density)
-        return scaled
-
-    def _paint_people(self, painter: QPainter, result: Result, area: QRectF) -> None:
-        people = result.people
-        scale = area.width() / result.frame.width
-        strokes = overlay_strokes(people, scale, bone_px(area.width(), area.height()))
+    def _draw_people(self, picture: ImageArray, people: tuple[Person, ...], frame_width: int) -> None:
+        """Paint skeletons and the corners of boxes on the picture's part of the layer."""
+        height, width = picture.shape[:2]
+        scale = width / frame_width
+        strokes = overlay_strokes(people, scale, bone_px(width, height))
         if self._mirrored:
-            flip, shift = np.array([-1, 1], np.float32), np.array([area.width() - 1, 0], np.float32)
-            flipped = strokes.ends_px * flip + shift
-            strokes = replace(strokes, ends_px=flipped)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.save()
-        painter.setClipRect(area)
-        # Continuous canvas coordinates put a pixel's centre at one half.
-        painter.translate(area.left() + 0.5, area.top() + 0.5)
-        paint_bodies(painter, strokes, [person.id for person in people], self._theme_on_picture(), False)
-        painter.restore()
+            flip, shift = np.array([-1, 1], np.float32), np.array([width - 1, 0], np.float32)
+            strokes = replace(strokes, ends_px=strokes.ends_px * flip + shift)
+        ids = [person.id for person in people]
+        paint_bodies_through(picture, strokes, lambda side, who: _ON_PICTURE.body(side, ids[who]), _RIM)
         for person in people:
-            self._paint_box(painter, person, area, scale)
+            if np.isfinite(person.box_px).all():
+                box_px = self._on_picture(person.box_px, scale, width)
+                draw_corners(picture, box_px - np.float32(0.5), _ON_PICTURE.body(Side.MIDDLE, person.id))
 
-    def _theme_on_picture(self) -> Theme:
-        """Over a picture, the bright colours with their dark rims serve in either theme."""
-        return DARK
+    def _on_picture(self, box_px: FloatArray, scale: float, width: float) -> FloatArray:
+        """A frame's box on the shown picture, which is `width` wide, in continuous coordinates."""
+        box = (box_px + np.float32(0.5)) * np.float32(scale)
+        return (
+            np.array([width - box[2], box[1], width - box[0], box[3]], np.float32) if self._mirrored else box
+        )
 
-    def _paint_box(self, painter: QPainter, person: Person, area: QRectF, scale: float) -> None:
+    def _paint_tag(self, painter: QPainter, person: Person, area: QRectF) -> None:
+        assert self._result is not None
         if not np.isfinite(person.box_px).all():
             return
-        rgb = self._theme_on_picture().body(Side.MIDDLE, person.id)
-        x0, y0, x1, y1 = ((float(v) + 0.5) * scale for v in person.box_px)
-        if self._mirrored:
-            x0, x1 = area.width() - x1, area.width() - x0
-        box = QRectF(QPointF(x0, y0), QPointF(x1, y1)).translated(area.topLeft())
-        arm = min(box.width(), box.height()) * 0.12
-        painter.setPen(QPen(colour(rgb), 1.2))
-        for corner, dx, dy in (
-            (box.topLeft(), arm, arm),
-            (box.topRight(), -arm, arm),
-            (box.bottomRight(), -arm, -arm),
-            (box.bottomLeft(), arm, -arm),
-        ):
-            painter.drawPolyline([corner + QPointF(dx, 0), corner, corner + QPointF(0, dy)])
-        paint_plate(painter, person_tag(person), box.topLeft() - QPointF(0, 5), area, rgb)
+        box = self._on_picture(person.box_px, area.width() / self._result.frame.width, area.width())
+        corner = area.topLeft() + QPointF(float(box[0]), float(box[1]) - 5)
+        paint_plate(painter, person_tag(person), corner, area, _ON_PICTURE.body(Side.MIDDLE, person.id))
 
 
-def image_of(image: ImageArray) -> QImage:
-    """A BGR image (H, W, 3) as Qt sees it, without a copy where rows are contiguous; keeps it alive."""
-    if image.strides[1:] != (3, 1):
-        image = np.ascontiguousarray(image)
-    height, width = image.shape[:2]
-    return QImage(image.data, width, height, image.strides[0], QImage.Format.Format_BGR888)
+# Over a picture, the bright colours with their dark rims serve in either theme.
+_ON_PICTURE = DARK
+_RIM = (11, 12, 16)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from realtime.camera import Intrinsics
-from realtime.draw import Rgb
 from realtime.scene import Side, absolute_poses_m, body_strength
 from realtime.scenery import axes, frustum, grid, ruler, shown_metres
+from realtime.strokes import Rgb
 from realtime.trails import LEFT_HAND, PELVIS, Way
 from realtime.types import Array, FloatArray, Person
 from realtime.ui.gl_scene import Lines, Shot

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QHideEvent,
     QImage,
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPixmap,
     QResizeEvent,
     QWheelEvent,
 )
@@ -23,12 +22,14 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from realtime.camera import Intrinsics
 from realtime.scene import Scene, Side, absolute_poses_m, scene
 from realtime.scenery import GRID_STEP_M, level_from_camera, levelled
+from realtime.strokes import Rgb, one_ink, paint_bodies, paint_lines
 from realtime.trails import Trails, Way
 from realtime.types import Floor, Person
 from realtime.ui.choices import Drawing
 from realtime.ui.gl_scene import Shot
 from realtime.ui.gl_worker import GlWorker
-from realtime.ui.paint import colour, fits, fresh_layer, paint_bodies, paint_lines
+from realtime.ui.pace import Pace
+from realtime.ui.paint import Layer, Sprite, colour
 from realtime.ui.scene_words import distance_words, mirrored_scene, paint_label
 from realtime.ui.shots import shot_of
 from realtime.ui.theme import DARK, Theme
@@ -40,6 +41,9 @@ _ZOOM_PER_STEP = 1.15
 _WHEEL_STEP = 120
 _MOST_DISTANCES = 3
 _WIDE_PX = 480
+_PAINTING_SHARE = 0.08
+"""Of a core, for painting people in software. A laptop paints every frame in it; a slow machine every other,
+as the pipeline has better use for the time."""
 PAINTED = "painter"
 OPENGL = "opengl"
 
@@ -68,10 +72,18 @@ class SkeletonView(QWidget):
         self._mirrored = False
         self._people: tuple[Person, ...] = ()
         self._intrinsics: Intrinsics | None = None
+        self._floor: Floor | None = None
         self._grabbed: QPointF | None = None
         self._gl: GlWorker | None = None
         self._drawn: tuple[QImage, Shot] | None = None
-        self._layer: QPixmap | None = None
+        self._layer: Layer | None = None
+        self._is_painted = False
+        self._pace = Pace(_PAINTING_SHARE)
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setTimerType(Qt.TimerType.PreciseTimer)
+        self._later.timeout.connect(self._repaint)
+        self._legend, self._distances = Sprite(), Sprite()
         self.wanted_drawing: Drawing = "painter"
         self.drawing, self.drawing_reason = PAINTED, ""
         self.set_drawing(drawing)
@@ -83,6 +95,11 @@ class SkeletonView(QWidget):
     def camera(self) -> OrbitCamera:
         """The view as it would be painted now."""
         return self._follower.camera(self._size)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is something newer than what is painted, which will be soon."""
+        return self._later.isActive()
 
     @property
     def _size(self) -> Size:
@@ -151,13 +168,14 @@ class SkeletonView(QWidget):
     ) -> None:
         """Replace who is shown. now_s: when they were seen, on any steady clock. floor: to make level."""
         follower = self._follower
-        follower.level = level_from_camera(floor)
+        if floor is not self._floor:
+            self._floor, follower.level = floor, level_from_camera(floor)
         if floor is not None:
             people = tuple(levelled(person, follower.level) for person in people)
         self._people, self._intrinsics = people, intrinsics
         follower.update(absolute_poses_m(people), now_s)
         self._trails.update(people, now_s)
-        self._refresh()
+        self._refresh(in_time=True)
 
     def preset(self, name: str) -> None:
         """Take one of the named viewpoints."""
@@ -174,18 +192,25 @@ class SkeletonView(QWidget):
         self._follower.zoom(_ZOOM_PER_STEP**steps)
         self._refresh()
 
-    def _refresh(self) -> None:
+    def _refresh(self, in_time: bool = False) -> None:
+        """Show what there is now. in_time: or a little later, where painting would take too much time."""
         if self._gl is not None and self.isVisible():
             density = self.devicePixelRatioF()
             size_px = max(1, round(self.width() * density)), max(1, round(self.height() * density))
             view = (self._follower, self._people, self._intrinsics, self._way)
             shot = shot_of(*view, self._size, self._theme)
             self._gl.ask(replace(shot, size_px=size_px, density=density, mirrored=self._mirrored))
-        if self.drawing == PAINTED:
+        if self.drawing != PAINTED:
+            return
+        wait_ms = self._pace.wait_ms() if in_time else 0
+        if not wait_ms:
             self._repaint()
+        elif not self._later.isActive():
+            self._later.start(wait_ms)
 
     def _repaint(self) -> None:
-        self._layer = None
+        self._later.stop()
+        self._is_painted = False
         self.update()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -217,73 +242,82 @@ class SkeletonView(QWidget):
 
     def hideEvent(self, event: QHideEvent) -> None:
         self._grabbed = None
+        self._later.stop()
+        self._is_painted = False
         super().hideEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         layer = self._layer
-        if layer is None or not fits(layer, self):
-            layer = self._layer = self._paint_layer()
+        if layer is None or not layer.fits(self):
+            layer = self._layer = Layer(self)
+            self._is_painted = False
+        if not self._is_painted:
+            self._is_painted = True
+            with self._pace.spending():
+                self._paint_layer(layer)
         with QPainter(self) as painter:
-            painter.drawPixmap(0, 0, layer)
+            painter.drawImage(0, 0, layer.image)
 
-    def _paint_layer(self) -> QPixmap:
+    def _paint_layer(self, layer: Layer) -> None:
         seen = scene(self._follower, self._people, self._intrinsics, self._size, self._way)
         if self._mirrored:
             seen = mirrored_scene(seen, float(self.width()))
-        layer = fresh_layer(self)
-        with QPainter(layer) as painter:
+        drawn = self._drawn
+        by_opengl = drawn is not None and drawn[0].deviceIndependentSize() == QRectF(self.rect()).size()
+        if not by_opengl:
+            layer.fill(self._theme.canvas)
+            self._paint_strokes(layer, seen)
+        with QPainter(layer.image) as painter:
             painter.setFont(self.font())
-            drawn = self._drawn
-            if drawn is not None and drawn[0].deviceIndependentSize() == QRectF(self.rect()).size():
+            if by_opengl and drawn is not None:
                 painter.drawImage(0, 0, drawn[0])
-            else:
-                painter.fillRect(self.rect(), colour(self._theme.canvas))
-                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-                self._paint(painter, seen)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             self._paint_words(painter, seen)
-        return layer
 
-    def _paint(self, painter: QPainter, seen: Scene) -> None:
-        theme, over = self._theme, self._theme.canvas
-        paint_lines(painter, seen.shadows, theme.shadow, over)
-        paint_lines(painter, seen.floor, theme.grid, over)
-        paint_lines(painter, seen.ruler, theme.muted, over)
-        paint_lines(painter, seen.camera, theme.muted, over)
-        paint_lines(painter, seen.axes, theme.text, over)
-        ids = [person.id for person in self._people]
-        for side in (Side.MIDDLE, Side.LEFT, Side.RIGHT):
-            for who in {-1, *range(len(ids))}:
-                chosen = seen.trails[(seen.trails.side == side) & (seen.trails.person == who)]
-                rgb = theme.body(side, ids[who]) if who >= 0 else theme.muted
-                paint_lines(painter, chosen, rgb, over)
-        paint_bodies(painter, seen.people, ids, theme, True)
+    def _paint_strokes(self, layer: Layer, seen: Scene) -> None:
+        theme, ids = self._theme, [person.id for person in self._people]
+
+        def body(side: int, who: int) -> Rgb:
+            return theme.body(side, ids[who]) if who >= 0 else theme.muted
+
+        lines = (
+            (seen.shadows, one_ink(theme.shadow)),
+            (seen.floor, one_ink(theme.grid)),
+            (seen.ruler, one_ink(theme.muted)),
+            (seen.camera, one_ink(theme.muted)),
+            (seen.axes, one_ink(theme.text)),
+            (seen.trails, body),
+        )
+        paint_lines(layer.pixels, lines, theme.canvas, layer.density)
+        paint_bodies(layer.pixels, seen.people, body, theme.shade, theme.canvas, layer.density)
 
     def _paint_words(self, painter: QPainter, seen: Scene) -> None:
         for number in seen.numbers:
             paint_label(painter, number, self._theme.muted)
         for name in seen.names:
             paint_label(painter, name, self._theme.body(Side.MIDDLE, self._people[name.person].id))
-        self._paint_legend(painter)
-        self._paint_distances(painter)
+        self._legend.paint(painter, QRectF(0, 0, 320, 40), self._theme.name, self._draw_legend)
+        lines = tuple(distance_words(self._people[:_MOST_DISTANCES]))
+        ids = tuple(person.id for person in self._people[: len(lines)])
+        top = 10 if self.width() > _WIDE_PX else 34  # else it would lie over the legend
+        box = QRectF(self.width() - 320, top, 320 - 18, 33 * len(lines))
+        if lines:
+            self._distances.paint(painter, box, (self._theme.name, ids, lines), self._draw_distances)
 
-    def _paint_distances(self, painter: QPainter) -> None:
+    def _draw_distances(self, painter: QPainter, box: QRectF) -> None:
         """How far the first people are from the camera, to be read from across a room."""
-        painter.save()
         font = painter.font()
         font.setPixelSize(26)
         font.setWeight(font.Weight.Light)
         painter.setFont(font)
         lines = distance_words(self._people[:_MOST_DISTANCES])
-        top = 10 if self.width() > _WIDE_PX else 34  # else it would lie over the legend
         for n, (person, words) in enumerate(zip(self._people, lines, strict=False)):
             rgb = self._theme.body(Side.MIDDLE, person.id) if len(lines) > 1 else self._theme.text
             painter.setPen(colour(rgb))
-            box = QRectF(0, top + n * 33, self.width() - 18, 33)
-            painter.drawText(box, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop), words)
-        painter.restore()
+            line = QRectF(0, n * 33, box.width(), 33)
+            painter.drawText(line, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop), words)
 
-    def _paint_legend(self, painter: QPainter) -> None:
+    def _draw_legend(self, painter: QPainter, box: QRectF) -> None:
         """Which colour is which side, and how wide a square of the floor is."""
         theme = self._theme
         x, y = 16.0, 26.0

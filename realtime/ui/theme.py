@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from realtime.draw import BACKGROUND, GRID, LEFT, MUTED, PEOPLE, RIGHT, SHADOW, STAGE_COLOURS, TEXT, Rgb
+from realtime.draw import BACKGROUND, GRID, LEFT, MUTED, PEOPLE, RIGHT, SHADOW, STAGE_COLOURS, TEXT
 from realtime.scene import Side
+from realtime.strokes import Rgb
 
 
 @dataclass(frozen=True)

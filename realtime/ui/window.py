@@ -1,4 +1,4 @@
-"""The live window: picture, 3D view, latency. It reads the newest result on a timer and never waits."""
+"""The live window: picture, 3D view, latency. It reads the newest result when told of it, and never waits."""
 
 # Qt names the methods that are overridden here.
 # ruff: noqa: N802
@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QToolBar
 
@@ -32,14 +32,21 @@ from realtime.ui.skeleton_view import SkeletonView
 from realtime.ui.theme import DARK, THEMES, Theme, style_sheet
 from realtime.ui.transport import TransportBar
 
-_TICK_MS = 16
-_PANEL_EVERY_TICKS = 9
+_TICK_MS = 40
+_PANEL_EVERY_TICKS = 4
+_ADVICE_EVERY_MS = 100
 _PRESETS = ("front", "side", "top", "follow")
 _TURN_DEG = 10.0
 
 
 class Window(QMainWindow):
-    """Shows a live session until it is closed. preferences: what it remembers from one time to the next."""
+    """Shows a live session until it is closed. preferences: what it remembers from one time to the next.
+
+    A result is painted as soon as it is there, while the pipeline waits for the next frame; the timer is for
+    all else.
+    """
+
+    came = Signal()
 
     def __init__(self, live: Live, title: str, preferences: Preferences | None = None) -> None:
         super().__init__()
@@ -54,6 +61,7 @@ class Window(QMainWindow):
         self._laid_out = False
         self._advisor = Advisor()
         self._advice: Advice | None = None
+        self._advised_ns = -1
         self._shown_state: State | None = None
         self.theme = DARK
         self.image_view, self.skeleton_view, self.ledger_view = ImageView(), SkeletonView(), LedgerView()
@@ -70,6 +78,8 @@ class Window(QMainWindow):
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._tick)
         self._timer.start(_TICK_MS)
+        self.came.connect(self._take_newest, Qt.ConnectionType.QueuedConnection)
+        live.listen(self.came.emit)
         self._tick()
 
     @property
@@ -143,6 +153,7 @@ class Window(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         if self._timer.isActive():
             self._timer.stop()
+            self._live.listen(None)
             self.preferences.keep_layout(self.saveGeometry(), self.saveState())
             self.preferences.view = self.controls.view_choices
             self.skeleton_view.close_drawing()
@@ -152,15 +163,8 @@ class Window(QMainWindow):
         event.accept()
 
     def _tick(self) -> None:
+        self._take_newest()
         state = self._live.state
-        if state.run != self._run:
-            self._run, self._held, self._advice = state.run, False, None
-            self._advisor.clear()
-            self.ledger_view.clear()
-            self._result = None
-        result = self._live.latest()
-        if result is not None and result is not self._result and not self._held:
-            self._show(result, state)
         is_panel_due = self._ticks % _PANEL_EVERY_TICKS == 0
         if state is not self._shown_state or is_panel_due:
             self._shown_state = state
@@ -169,13 +173,27 @@ class Window(QMainWindow):
             self.ledger_view.refresh(self._live.snapshot(), state, self._live.source_status)
         self._ticks += 1
 
+    def _take_newest(self) -> None:
+        state = self._live.state
+        if state.run != self._run:
+            self._run, self._held, self._advice, self._advised_ns = state.run, False, None, -1
+            self._advisor.clear()
+            self.ledger_view.clear()
+            self._result = None
+        result = self._live.latest()
+        if result is not None and result is not self._result and not self._held:
+            self._show(result, state)
+
     def _show(self, result: Result, state: State) -> None:
         self._result = result
         self.image_view.show_result(result)
         now_s = result.frame.captured_ns / 1e9
         self.skeleton_view.show_people(result.people, state.intrinsics, now_s, result.floor)
-        fps = state.source.fps if state.source is not None else 0.0
-        self._advice = self._advisor.look(result, self._live.snapshot(), fps, state.is_live)
+        # Advice has to hold for a second before it is given: there is no need to ask every frame.
+        if not 0 <= result.frame.captured_ns - self._advised_ns < _ADVICE_EVERY_MS * 1e6:
+            self._advised_ns = result.frame.captured_ns
+            fps = state.source.fps if state.source is not None else 0.0
+            self._advice = self._advisor.look(result, self._live.snapshot(), fps, state.is_live)
 
     def _show_state(self, state: State) -> None:
         """Put into words what the picture alone does not say; the gravest first."""

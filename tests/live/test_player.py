@@ -63,6 +63,26 @@ def test_a_file_is_opened_loaded_played_and_ends(stand: Stand) -> None:
     assert latest.frame.index == 9
 
 
+def test_whoever_listens_is_called_when_there_is_a_newer_result(stand: Stand) -> None:
+    seen: list[int] = []
+
+    def came() -> None:
+        result = stand.player.latest()
+        assert result is not None
+        seen.append(result.frame.index)
+
+    stand.player.listen(came)
+    stand.player.start()
+    stand.ended()
+    assert len(seen) == 10
+    assert seen == sorted(seen)
+    assert seen[-1] == 9
+    stand.player.listen(None)
+    stand.player.play()
+    stand.ended(run=2)
+    assert len(seen) == 10
+
+
 def test_loading_is_told_with_its_progress(stand: Stand) -> None:
     stand.player.start()
     loading = stand.states.wait(lambda state: state.progress is not None and state.progress.done == 0.5)

@@ -90,6 +90,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def pixels(widget: Any) -> np.ndarray:
     """What a widget shows: (H, W, 3) RGB in device-independent pixels."""
+    wait_until(lambda: not getattr(widget, "is_behind", False))
     from PySide6.QtGui import QImage
 
     image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)

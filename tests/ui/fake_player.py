@@ -48,6 +48,7 @@ class FakePlayer:
         self.ledger = Ledger()
         self._result: Result | None = None
         self._count = 0
+        self.came: Callable[[], object] | None = None
 
     def set(self, **changes: Any) -> None:
         """Change the state."""
@@ -88,6 +89,9 @@ class FakePlayer:
 
     def latest(self) -> Result | None:
         return self._result
+
+    def listen(self, came: Callable[[], object] | None) -> None:
+        self.came = came
 
     def snapshot(self) -> Snapshot:
         return self.ledger.snapshot()

@@ -252,14 +252,17 @@ def states(folder: Path, names: list[str], theme: str, drawing: str, size: tuple
 
 def played(given: argparse.Namespace) -> Path:
     """Play a source through the real pipeline for a while, and keep what the window shows."""
+    from PySide6.QtCore import QEventLoop
     from PySide6.QtWidgets import QApplication
 
     from realtime.ui.preferences import Preferences
+    from realtime.ui.priority import make_way
     from realtime.ui.window import Window
 
     app = QApplication.instance() or QApplication(["screenshots"])
     player = Player(Wish(given.play, Options(people=given.people)), RealWorkshop())
     player.start()
+    make_way()
     with tempfile.TemporaryDirectory() as scratch:
         preferences = Preferences(Path(scratch) / "window.ini")
         preferences.view = replace(preferences.view, theme=given.theme, drawing=given.drawing)
@@ -271,7 +274,8 @@ def played(given: argparse.Namespace) -> Path:
             window.toggle_settings()
         first: int | None = None
         while first is None or time.perf_counter_ns() - first < given.seconds * 1e9:
-            app.processEvents()
+            # Asleep between events: a loop that never is takes a core from what is shown.
+            app.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
             if first is None and window.result is not None:
                 first = time.perf_counter_ns()
         given.out.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,6 +33,22 @@ def test_it_shows_the_picture_with_the_skeleton_where_the_joints_are(window: Any
     joint = result.people[0].keypoints_px[H36M17.index("l_wrist"), :2]
     x, y = (joint + 0.5) * area.width() / 640
     np.testing.assert_allclose(shown[int(area.top() + y), int(area.left() + x)], LEFT, atol=40)
+
+
+def test_a_result_is_shown_when_it_comes_without_waiting_for_the_timer(window: Any, live: FakePlayer) -> None:
+    window._timer.stop()
+    live.push()
+    assert live.came is not None
+    told = threading.Thread(target=live.came)  # on a thread of the pipeline, as in life
+    told.start()
+    told.join()
+    wait_until(lambda: live.shown == [0])
+
+
+def test_a_closed_window_listens_no_more(window: Any, live: FakePlayer) -> None:
+    assert live.came is not None
+    window.close()
+    assert live.came is None
 
 
 def test_right_joints_are_hollow_and_left_ones_filled(window: Any, live: FakePlayer) -> None:

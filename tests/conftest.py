@@ -10,6 +10,15 @@ from export import zoo
 from realtime.errors import FetchError
 
 ROOT = Path(__file__).resolve().parent.parent
+_SCREEN = ("tests/ui/", "tests/calibration/test_window.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `-n`, a file's tests stay together, as they share what is slow to make, and so do all that open
+    windows, as there is one screen."""
+    for item in items:
+        path = item.path.relative_to(ROOT).as_posix()
+        item.add_marker(pytest.mark.xdist_group("screen" if path.startswith(_SCREEN) else path))
 
 
 @pytest.fixture(scope="session")

@@ -82,7 +82,7 @@ class SkeletonView(QWidget):
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setTimerType(Qt.TimerType.PreciseTimer)
-        self._later.timeout.connect(self._repaint)
+        self._later.timeout.connect(self._paint_ahead)
         self._legend, self._distances = Sprite(), Sprite()
         self.wanted_drawing: Drawing = "painter"
         self.drawing, self.drawing_reason = PAINTED, ""
@@ -202,11 +202,16 @@ class SkeletonView(QWidget):
             self._gl.ask(replace(shot, size_px=size_px, density=density, mirrored=self._mirrored))
         if self.drawing != PAINTED:
             return
-        wait_ms = self._pace.wait_ms() if in_time else 0
-        if not wait_ms:
+        if not in_time:
             self._repaint()
         elif not self._later.isActive():
-            self._later.start(wait_ms)
+            self._later.start(self._pace.wait_ms())
+
+    def _paint_ahead(self) -> None:
+        """Paint the layer between events: with the picture's in one go the window would answer later."""
+        self._repaint()
+        if self.isVisible():
+            self._painted_layer()
 
     def _repaint(self) -> None:
         self._later.stop()
@@ -247,6 +252,11 @@ class SkeletonView(QWidget):
         super().hideEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        layer = self._painted_layer()
+        with QPainter(self) as painter:
+            painter.drawImage(0, 0, layer.image)
+
+    def _painted_layer(self) -> Layer:
         layer = self._layer
         if layer is None or not layer.fits(self):
             layer = self._layer = Layer(self)
@@ -255,8 +265,7 @@ class SkeletonView(QWidget):
             self._is_painted = True
             with self._pace.spending():
                 self._paint_layer(layer)
-        with QPainter(self) as painter:
-            painter.drawImage(0, 0, layer.image)
+        return layer
 
     def _paint_layer(self, layer: Layer) -> None:
         seen = scene(self._follower, self._people, self._intrinsics, self._size, self._way)

@@ -5,8 +5,9 @@ the window did not answer; and how soon it is there. Needs a display; on a machi
     xvfb-run -a -s "-screen 0 1920x1200x24" .venv/bin/python benchmarks/window_cost.py --rounds 5 \
         -o benchmarks/results/window_cost_$(date +%F).json
 
-The window repaints both views 60 times a second, whether or not there is anything new; then, as `as_it_is`, when
-there is, as it does by itself. `--drawing opengl` has software OpenGL draw the 3D view where there is no card; `painter` is what `auto` takes there.
+The window repaints both views 60 times a second, whether or not there is anything new; then, as `as_it_is`,
+when there is, as it does by itself. `--drawing opengl` has software OpenGL draw the 3D view where there is no
+card; `painter` is what `auto` takes there.
 """
 
 from __future__ import annotations

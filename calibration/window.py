@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
 from calibration.capture import AutoCapture, Progress, Session
 from realtime.errors import PoseError
 from realtime.stream.source import Source
-from realtime.ui.image_view import image_of
+from realtime.ui.paint import image_of
 
 _REFRESH_MS = 30
 _COVERED = QColor(60, 200, 120, 70)

@@ -73,7 +73,9 @@ class Pipeline:
         live = source.info.live
         self._outlive_sinks = live if safety.outlive_sinks is None else safety.outlive_sinks
         policy = Policy.DROP_OLDEST if live else Policy.WAIT
-        self._grabbed: Ring[Frame] = Ring(_LIVE_RING if live else _FILE_RING, policy)
+        # What comes at its own time only gets older in a longer queue.
+        waiting = _FILE_RING if source.info.on_demand else _LIVE_RING
+        self._grabbed: Ring[Frame] = Ring(waiting, policy)
         self._capturing = Activity("capture", safety.capture_s, clock)
         self._perceiving = Activity("perceive", safety.perceive_s, clock, safety.first_s)
         self._outputs = [

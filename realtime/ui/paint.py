@@ -84,6 +84,14 @@ class Sprite:
         painter.drawImage(box.topLeft(), self._image)
 
 
+def image_of(image: ImageArray) -> QImage:
+    """A BGR image (H, W, 3) as Qt sees it, without a copy where rows are contiguous; keeps it alive."""
+    if image.strides[1:] != (3, 1):
+        image = np.ascontiguousarray(image)
+    height, width = image.shape[:2]
+    return QImage(image.data, width, height, image.strides[0], QImage.Format.Format_BGR888)
+
+
 def _size_px(widget: QWidget) -> tuple[int, int]:
     density = widget.devicePixelRatioF()
     return max(1, round(widget.width() * density)), max(1, round(widget.height() * density))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from time import perf_counter_ns
 
 import numpy as np
 import pytest
@@ -136,12 +135,3 @@ def test_outfits_are_of_the_wardrobe_and_use_all_of_it() -> None:
         assert len(set(kinds)) == len(kinds)
     hats = np.mean([any("fedora" in name for name in names) for names in outfits])
     assert 0.05 < hats < 0.15
-
-
-def test_a_person_is_cast_in_little_time(data: MakeHumanData, actors: list[Actor]) -> None:
-    took_ms = []
-    for seed in range(5):
-        start = perf_counter_ns()
-        cast_person(data, np.random.default_rng(seed))
-        took_ms.append((perf_counter_ns() - start) / 1e6)
-    assert min(took_ms) < 250

@@ -141,8 +141,9 @@ class Intrinsics:
     def rays(self, points_px: FloatArray) -> FloatArray:
         """Undistorted rays (..., 2) = (x/z, y/z) of distorted pixels (..., 2)."""
         if not self.distortion:
-            offset = np.array([self.cx, self.cy], np.float32)
-            return ((points_px - offset) / np.array([self.fx, self.fy], np.float32)).astype(np.float32)
+            rays = points_px - np.array((self.cx, self.cy), np.float32)
+            rays /= np.array((self.fx, self.fy), np.float32)
+            return np.asarray(rays, np.float32)
         if not points_px.size:
             return np.zeros(points_px.shape, np.float32)
         offset, focal = np.array([self.cx, self.cy]), np.array([self.fx, self.fy])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -29,9 +30,8 @@ class FiniteCheck:
 
     def passes(self, outputs: Iterable[Array]) -> bool:
         """Whether every number of one run can be used."""
-        with np.errstate(invalid="ignore", over="ignore"):
-            if all(_is_usable(array) for array in outputs if array.dtype.kind == "f"):
-                return True
+        if all(_is_usable(array) for array in outputs if array.dtype.kind == "f"):
+            return True
         self._fail()
         return False
 
@@ -49,7 +49,10 @@ class FiniteCheck:
 def _is_usable(array: Array) -> bool:
     flat = array.ravel()
     # One pass of BLAS, which NaN and infinity do not survive; seldom the second look.
-    return bool(np.vdot(flat, flat) < _LARGEST**2) or bool((np.abs(flat) < _LARGEST).all())
+    if np.vdot(flat, flat) < _LARGEST**2:
+        return True
+    with np.errstate(invalid="ignore"):
+        return bool((np.abs(flat) < _LARGEST).all())
 
 
 def finite_people(result: Result) -> Result:
@@ -61,7 +64,14 @@ def finite_people(result: Result) -> Result:
 def _is_finite(person: Person) -> bool:
     pose = person.pose
     arrays = (person.box_px, person.keypoints_px, pose.relative_m, pose.root_m, pose.confidence)
-    return bool(
-        np.isfinite((person.score, pose.root_sigma_m)).all()
-        and all(np.isfinite(array).all() for array in arrays if array is not None)
+    return (
+        math.isfinite(person.score)
+        and math.isfinite(pose.root_sigma_m)
+        and all(all_finite(array) for array in arrays if array is not None)
     )
+
+
+def all_finite(array: Array) -> bool:
+    """Whether no number of an array of floats is NaN or infinite."""
+    flat = array.ravel()
+    return math.isfinite(np.vdot(flat, flat)) or bool(np.isfinite(flat).all())

@@ -140,27 +140,28 @@ class FloorEstimator:
         return right, ahead
 
     def _spread(self, jacobian: Point) -> float:
-        return max(
-            0.0, sum(j * _dot(row, jacobian) for j, row in zip(jacobian, self._covariance, strict=True))
-        )
+        return max(0.0, _dot(jacobian, self._carried(jacobian)))
+
+    def _carried(self, jacobian: Point) -> Point:
+        """The covariance times the Jacobian."""
+        a, b, c = self._covariance
+        return _dot(a, jacobian), _dot(b, jacobian), _dot(c, jacobian)
 
     def _correct(self, jacobian: Point, residual: float, variance: float) -> None:
         """One scalar measurement of the filter. jacobian: of it by right tilt, ahead tilt and height."""
-        carried = [_dot(row, jacobian) for row in self._covariance]
-        total = sum(j * c for j, c in zip(jacobian, carried, strict=True)) + variance
-        gain = [c / total for c in carried]
-        right, ahead = self._tangents()
+        carried = cx, cy, cz = self._carried(jacobian)
+        total = _dot(jacobian, carried) + variance
+        gain = kx, ky, kz = cx / total, cy / total, cz / total
+        (rx, ry, rz), (ax, ay, az) = self._tangents()
         self._covariance = [
-            [p - k * c for p, c in zip(row, carried, strict=True)]
-            for row, k in zip(self._covariance, gain, strict=True)
+            [x - k * cx, y - k * cy, z - k * cz] for (x, y, z), k in zip(self._covariance, gain, strict=True)
         ]
-        moved = [
-            d + residual * (gain[0] * r + gain[1] * a)
-            for d, r, a in zip(self.down, right, ahead, strict=True)
-        ]
-        length = math.hypot(*moved)
-        self.down = (moved[0] / length, moved[1] / length, moved[2] / length)
-        self._height_m += residual * gain[2]
+        kx, ky = residual * kx, residual * ky
+        x, y, z = self.down
+        x, y, z = x + kx * rx + ky * ax, y + kx * ry + ky * ay, z + kx * rz + ky * az
+        length = math.sqrt(x * x + y * y + z * z)
+        self.down = (x / length, y / length, z / length)
+        self._height_m += residual * kz
 
 
 def _dot(a: Point | list[float], b: Point) -> float:

@@ -12,12 +12,14 @@ wider.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from realtime.bones import bone_of
-from realtime.types import Array, FloatArray
+from realtime.feet import Point
+from realtime.types import FloatArray
 
 _SOFT_DEG = 5.0
 _CONE_FADES_DEG = (150.0, 175.0)
@@ -61,19 +63,19 @@ _HINGES = (
     _Hinge(bone_of("l_wrist"), bone_of("l_elbow"), -1.0, 15.0),
     _Hinge(bone_of("r_wrist"), bone_of("r_elbow"), -1.0, 15.0),
 )
-_PAIRS: Array = np.array([c.bone * 16 + c.other for c in _CONES if c.other >= 0])
-_PAIR_COS = [math.cos(math.radians(c.widest_deg)) for c in _CONES if c.other >= 0]
-_HINGE_SIN = [math.sin(math.radians(h.widest_deg)) for h in _HINGES]
-_THIGHS = [c for c in _CONES if c.other < 0]
+_PAIR_COS = [(c.bone, c.other, math.cos(math.radians(c.widest_deg))) for c in _CONES if c.other >= 0]
+_THIGH_COS = [(c.bone, math.cos(math.radians(c.widest_deg))) for c in _CONES if c.other < 0]
+_HINGE_SIN = [(h.bone, h.other, h.sense, math.sin(math.radians(h.widest_deg))) for h in _HINGES]
 _TILT_COS, _TILT_SIN = math.cos(math.radians(_THIGH_FORWARD_DEG)), math.sin(math.radians(_THIGH_FORWARD_DEG))
 
 
 def within_limits(direction: FloatArray) -> FloatArray:
     """The bones' directions (16, 3), led back to what joints can do; itself where they all can."""
-    frame = _pelvis_frame(direction)
-    if frame is None or _all_within(direction, frame):
+    rows = direction.tolist()
+    frame = _pelvis_frame(rows)
+    if frame is None or _all_within(rows, *frame):
         return direction
-    down, forward = frame
+    down, forward = np.array(frame, np.float32)
     thigh_axis = np.float32(_TILT_COS) * down + np.float32(_TILT_SIN) * forward
     direction = direction.copy()
     for cone in _CONES:
@@ -88,29 +90,31 @@ def within_limits(direction: FloatArray) -> FloatArray:
     return direction
 
 
-def _all_within(direction: FloatArray, frame: FloatArray) -> bool:
-    """Whether nothing is beyond its limit: few calls, for it is so in nearly every frame."""
-    cosines = (direction @ direction.T).ravel()[_PAIRS].tolist()
-    if any(cosine < least for cosine, least in zip(cosines, _PAIR_COS, strict=True)):
-        return False
-    along, ahead = (frame @ direction.T).tolist()
-    for cone in _THIGHS:
-        if _TILT_COS * along[cone.bone] + _TILT_SIN * ahead[cone.bone] < math.cos(
-            math.radians(cone.widest_deg)
-        ):
+def _all_within(rows: list[list[float]], down: Point, forward: Point) -> bool:
+    """Whether nothing is beyond its limit, as in nearly every frame: in plain numbers, so it costs little."""
+    for bone, other, least in _PAIR_COS:
+        if _dot(rows[bone], rows[other]) < least:
             return False
-    for hinge, bend, most in zip(_HINGES, cosines[-len(_HINGES) :], _HINGE_SIN, strict=True):
+    for bone, least in _THIGH_COS:
+        if _TILT_COS * _dot(rows[bone], down) + _TILT_SIN * _dot(rows[bone], forward) < least:
+            return False
+    for bone, other, sense, most in _HINGE_SIN:
+        lower, upper = rows[bone], rows[other]
         # `_front` times the bone, without making it.
-        share = ahead[hinge.other] / max(1 + along[hinge.other], _TURNED_OVER)
-        if hinge.sense * (ahead[hinge.bone] - share * (along[hinge.bone] + bend)) > most:
+        share = _dot(upper, forward) / max(1 + _dot(upper, down), _TURNED_OVER)
+        if sense * (_dot(lower, forward) - share * (_dot(lower, down) + _dot(lower, upper))) > most:
             return False
     return True
 
 
-def _pelvis_frame(direction: FloatArray) -> FloatArray | None:
-    """(2, 3) the way down the trunk, and forward; None where hips and spine give no frame."""
-    lx, ly, lz = (direction[_LEFT_HIP] - direction[_RIGHT_HIP]).tolist()
-    sx, sy, sz = direction[_SPINE].tolist()
+def _dot(a: Sequence[float], b: Sequence[float]) -> float:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def _pelvis_frame(rows: list[list[float]]) -> tuple[Point, Point] | None:
+    """The way down the trunk, and forward; None where hips and spine give no frame."""
+    left, right, (sx, sy, sz) = rows[_LEFT_HIP], rows[_RIGHT_HIP], rows[_SPINE]
+    lx, ly, lz = left[0] - right[0], left[1] - right[1], left[2] - right[2]
     length = math.sqrt(lx * lx + ly * ly + lz * lz)
     if length < 1e-3:
         return None
@@ -123,7 +127,7 @@ def _pelvis_frame(direction: FloatArray) -> FloatArray | None:
     dx, dy, dz = dx / length, dy / length, dz / length
     # Left x up, where up is -down.
     forward = (lz * dy - ly * dz, lx * dz - lz * dx, ly * dx - lx * dy)
-    return np.array(((dx, dy, dz), forward), np.float32)
+    return (dx, dy, dz), forward
 
 
 def _front(upper: FloatArray, down: FloatArray, forward: FloatArray) -> FloatArray:

@@ -9,13 +9,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import pairwise
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
 
 from realtime.manifest import ImageInput
 from realtime.types import Array, FloatArray, Frame, ImageArray, Region
+
+Affine = tuple[tuple[float, float, float], tuple[float, float, float]]
+"""The rows of x and of y: `px = row[0] * column + row[1] * row_below + row[2]`, as in a (2, 3) matrix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +56,15 @@ class UnitMap:
         """Pixels per unit of x."""
         return math.hypot(self.linear[0, 0], self.linear[1, 0])
 
+    def affine(self, width: int, height: int) -> Affine:
+        """From the centres of a width x height input's pixels to image pixels."""
+        ((xx, xy), (yx, yy)), (x, y) = self.linear.tolist(), self.offset.tolist()
+        xx, xy, yx, yy = xx / width, xy / height, yx / width, yy / height
+        return (xx, xy, x + (xx + xy) / 2), (yx, yy, y + (yx + yy) / 2)
+
     def matrix(self, width: int, height: int) -> Array:
-        """(2, 3) from the centres of a width x height input's pixels to image pixels."""
-        linear = self.linear / np.array([width, height], np.float32)
-        offset = self.offset + linear @ np.full(2, 0.5, np.float32)
-        return np.concatenate([linear, offset[:, None]], axis=1)
+        """`affine` as a (2, 3) matrix, float64."""
+        return np.array(self.affine(width, height))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,14 @@ class Placement:
         return UnitMap(linear.astype(np.float32), (-linear @ corner - 0.5).astype(np.float32))
 
 
+class _Tile(NamedTuple):
+    """A rectangle of a network's input, from its first pixel on, and where its four channels are kept."""
+
+    left: int
+    top: int
+    wide: ImageArray
+
+
 class ImagePreparer:
     """Fills one network's image input from frames; the buffers are made once and reused.
 
@@ -100,36 +116,40 @@ class ImagePreparer:
         shape = (spec.height, spec.width, 3)
         self._pixels = np.empty(shape, np.uint8)
         self._wide = np.empty((*shape[:2], 4), np.uint8)
+        self._quarters = _quarters(self._wide)
         self._part = np.empty(0, np.uint8)
-        planar = spec.layout == "NCHW"
-        self._tensor = np.empty((1, 3, *shape[:2]) if planar else (1, *shape), np.dtype(spec.dtype))
         self._ordered = np.empty(shape, np.uint8)
-        self._planes = np.empty((3, *shape[:2]), np.uint8) if planar else None
-        self._scale, self._offset = (
-            value.reshape(-1, 1, 1) if planar else value
-            for value in (np.asarray(spec.scale, np.float32), np.asarray(spec.offset, np.float32))
-        )
+        self._planes = np.empty((3, *shape[:2]), np.uint8) if spec.layout == "NCHW" else None
+        tensor_shape = shape if self._planes is None else self._planes.shape
+        self._tensor = np.empty((1, *tensor_shape), np.dtype(spec.dtype))
+        self._normalise = _Normalisation(spec, self._tensor[0])
 
     def prepare(self, frame: Frame, unit_map: UnitMap) -> Array:
         """The part of the frame that the map's unit square covers, as the network's input."""
+        width, height = self._spec.width, self._spec.height
+        affine = unit_map.affine(width, height)
         # With four channels OpenCV warps more than twice as fast as with three, to the same pixels; making
-        # them so costs less, up to a part of a million pixels or so.
-        left, top, right, bottom = _bounds(frame, unit_map)
-        part = frame.image[top:bottom, left:right]
-        if (right - left) * (bottom - top) > _MOST_WIDENED_PX:
-            out = self._warp(part, unit_map, (left, top), self._pixels)
-        else:
-            out = self._warp(self._widened(part), unit_map, (left, top), self._wide)
-        return self._normalised(out)
+        # them so costs less, up to a part of a million pixels or so. A quarter of the input at a time: what
+        # was just widened is then still in the cache.
+        (xx, xy, _), (yx, yy, _) = affine
+        if abs(xx * yy - xy * yx) * width * height > _MOST_WIDENED_PX:
+            left, top, right, bottom = _needed(frame.image, affine, width, height)
+            part = frame.image[top:bottom, left:right]
+            return self._normalised(self._warp(part, affine, (left, top), self._pixels))
+        for tile in self._quarters:
+            placed = _moved(affine, tile.left, tile.top)
+            left, top, right, bottom = _needed(frame.image, placed, tile.wide.shape[1], tile.wide.shape[0])
+            part = self._widened(frame.image[top:bottom, left:right])
+            self._warp(part, placed, (left, top), tile.wide)
+        return self._normalised(self._wide)
 
     def _warp(
-        self, part: ImageArray, unit_map: UnitMap, corner_px: tuple[int, int], out: ImageArray
+        self, part: ImageArray, affine: Affine, corner_px: tuple[int, int], out: ImageArray
     ) -> ImageArray:
         """Cut `out` from a part of the frame that begins at `corner_px`."""
-        matrix = unit_map.matrix(self._spec.width, self._spec.height).astype(np.float64)
-        matrix[:, 2] -= corner_px
+        ((xx, xy, x), (yx, yy, y)), (left, top) = affine, corner_px
         cv2.warpAffine(
-            part, matrix, (self._spec.width, self._spec.height), out,
+            part, np.array(((xx, xy, x - left), (yx, yy, y - top))), out.shape[1::-1], out,
             cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=self._border, borderValue=self._pad,
         )  # fmt: skip
         return out
@@ -152,7 +172,7 @@ class ImagePreparer:
         place = Placement.of(self._spec, frame)
         self._pixels[:] = self._spec.pad
         target = self._pixels[place.top : place.top + place.height, place.left : place.left + place.width]
-        target[:] = cv2.resize(frame.image, (place.width, place.height), interpolation=cv2.INTER_LINEAR)
+        cv2.resize(frame.image, (place.width, place.height), target, interpolation=cv2.INTER_LINEAR)
         return self._normalised(self._pixels), place.unit_map(self._spec, frame)
 
     def _normalised(self, pixels: ImageArray) -> Array:
@@ -163,16 +183,40 @@ class ImagePreparer:
         if self._planes is not None:
             cv2.split(pixels, list(self._planes))
             pixels = self._planes
-        if self._spec.dtype != "float32":
-            self._tensor[0] = pixels
-            return self._tensor
-        np.multiply(pixels, self._scale, out=self._tensor[0])
-        if self._offset.any():
-            self._tensor += self._offset
+        self._normalise(pixels)
         return self._tensor
 
 
-_MOST_WIDENED_PX = 800_000
+class _Normalisation:
+    """Fills one image of a tensor: with `pixels * scale + offset` where it holds floats, else with pixels."""
+
+    def __init__(self, spec: ImageInput, image: Array) -> None:
+        self._plain = spec.dtype != "float32"
+        # Numbers for each channel are written out for a whole row: NumPy is slow on inner loops of three.
+        self._image = image if self._plain or spec.layout == "NCHW" else image.reshape(len(image), -1)
+        self._scale, self._offset = (
+            _spread(np.asarray(value, np.float32), spec) for value in (spec.scale, spec.offset)
+        )
+        self._is_offset = bool(self._offset.any())
+
+    def __call__(self, pixels: ImageArray) -> None:
+        if self._plain:
+            self._image[...] = pixels
+            return
+        np.multiply(pixels.reshape(self._image.shape), self._scale, out=self._image)
+        if self._is_offset:
+            self._image += self._offset
+
+
+def _spread(value: Array, spec: ImageInput) -> Array:
+    """One number, or one a channel, in a shape that multiplies planes (3, H, W) or rows (H, 3 W)."""
+    if not value.ndim:
+        return value
+    return value.reshape(-1, 1, 1) if spec.layout == "NCHW" else np.tile(value, spec.width)
+
+
+_MOST_WIDENED_PX = 1_600_000
+_RIM_PX = 2
 _REORDER: Mapping[tuple[str, int], int | None] = {
     ("BGR", 3): None,
     ("BGR", 4): cv2.COLOR_BGRA2BGR,
@@ -182,20 +226,43 @@ _REORDER: Mapping[tuple[str, int], int | None] = {
 """By the network's order of colours and the channels there are, how to get there."""
 
 
-def _bounds(frame: Frame, unit_map: UnitMap) -> tuple[int, int, int, int]:
-    """The pixels that the unit square needs, at least one: left, top, and the first beyond, right and below.
+def _quarters(image: ImageArray) -> list[_Tile]:
+    height, width = image.shape[:2]
+    lefts, tops = sorted({0, width // 2, width}), sorted({0, height // 2, height})
+    return [
+        _Tile(left, top, image[top:below, left:beyond])
+        for top, below in pairwise(tops)
+        for left, beyond in pairwise(lefts)
+    ]
+
+
+def _moved(affine: Affine, left: int, top: int) -> Affine:
+    """The map of the pixels from (left, top) on."""
+    (xx, xy, x), (yx, yy, y) = affine
+    return (xx, xy, x + xx * left + xy * top), (yx, yy, y + yx * left + yy * top)
+
+
+def _needed(image: ImageArray, affine: Affine, width: int, height: int) -> tuple[int, int, int, int]:
+    """The pixels a width x height input needs, at least one: left, top, the first beyond right and below.
 
     A rim of two pixels goes round it, for interpolation; where there is none the frame itself ends.
     """
-    (xx, xy), (yx, yy) = unit_map.linear.tolist()
-    x, y = unit_map.offset.tolist()
-    left, right = x + min(xx, 0.0) + min(xy, 0.0), x + max(xx, 0.0) + max(xy, 0.0)
-    top, bottom = y + min(yx, 0.0) + min(yy, 0.0), y + max(yx, 0.0) + max(yy, 0.0)
-    first_x = min(max(math.floor(left) - 2, 0), frame.width - 1)
-    first_y = min(max(math.floor(top) - 2, 0), frame.height - 1)
-    beyond_x = min(max(math.ceil(right) + 3, first_x + 1), frame.width)
-    beyond_y = min(max(math.ceil(bottom) + 3, first_y + 1), frame.height)
+    (left, right), (top, bottom) = (_reach(row, width - 1, height - 1) for row in affine)
+    rows, columns = image.shape[:2]
+    first_x = min(max(math.floor(left) - _RIM_PX, 0), columns - 1)
+    first_y = min(max(math.floor(top) - _RIM_PX, 0), rows - 1)
+    beyond_x = min(max(math.ceil(right) + _RIM_PX + 1, first_x + 1), columns)
+    beyond_y = min(max(math.ceil(bottom) + _RIM_PX + 1, first_y + 1), rows)
     return first_x, first_y, beyond_x, beyond_y
+
+
+def _reach(row: tuple[float, float, float], across: int, down: int) -> tuple[float, float]:
+    """The least and the most of one coordinate over an input."""
+    along_x, along_y = row[0] * across, row[1] * down
+    return (
+        row[2] + min(along_x, 0.0) + min(along_y, 0.0),
+        row[2] + max(along_x, 0.0) + max(along_y, 0.0),
+    )
 
 
 class Feeder(Protocol):

@@ -6,12 +6,14 @@ Space: camera axes, x right, y down, z forward, metres; rays are x/z, y/z.
 from __future__ import annotations
 
 import math
+import operator
 from typing import NamedTuple
 
 import numpy as np
 
+from realtime.feet import Point
 from realtime.lift import LiftedPerson
-from realtime.types import Array, FloatArray
+from realtime.types import FloatArray
 
 _LEAST_ERROR_M = 0.02
 """How far a joint is off its ray, a coordinate, where pose and rays fit perfectly."""
@@ -56,7 +58,7 @@ def place(
     people's sizes differ by.
     """
     factor = 1.0 if scale is None else scale
-    relative_m = lifted.relative_m * np.float32(factor)
+    relative_m = lifted.relative_m if scale is None else lifted.relative_m * np.float32(factor)
     depth_m, said_m = lifted.root_depth_m * factor, lifted.root_sigma_m * factor
     if not math.isfinite(depth_m):
         return _by_rays_alone(relative_m, rays, score, scale is not None)
@@ -79,27 +81,25 @@ def fit_root(
     errors of all are told from what the fit leaves. With no joint in view the pelvis is on the optical axis,
     at the prior's depth. The sigma is of the rays alone, without the prior.
     """
-    pose = relative_m.astype(np.float64)
-    seen = np.where(score[:, None] > 0, rays, 0.0).astype(np.float64)
-    weight = score.astype(np.float64)
-    terms = _terms(pose, seen)
-    root, known = _solved(terms, weight)
-    off_m = _off_m(pose, seen, root)
+    share = score.tolist()
+    joints = _Joints.of(relative_m, rays, share)
+    sums = joints.summed(share)
+    root, known = _solved(sums)
+    off_m2, weight = joints.squares_m2(root), share
     for _ in range(_REWEIGHTINGS):
-        there = zip(off_m.tolist(), score.tolist(), strict=True)
-        usual_m = max(_median([off for off, share in there if share > 0]), _LEAST_ERROR_M)
-        weight = score / (1 + (off_m / (_OUTLIER * usual_m)) ** 2) ** 2
-        root, known = _solved(terms, weight)
-        off_m = _off_m(pose, seen, root)
-    square = float(weight @ (off_m * off_m)) / (2 * float(weight.sum()) + 1e-9)
+        weight = _reweighted(share, off_m2)
+        sums = joints.summed(weight)
+        root, known = _solved(sums)
+        off_m2 = joints.squares_m2(root)
+    square = sum(map(operator.mul, weight, off_m2)) / (2 * sum(weight) + 1e-9)
     error_m = math.hypot(_LEAST_ERROR_M, math.sqrt(square))
     if prior is not None:
         # Everything is told in units of the joints' error.
-        root, _ = _solved(terms, weight, ((error_m / prior[1]) ** 2, prior[0]))
+        root, _ = _solved(sums, ((error_m / prior[1]) ** 2, prior[0]))
         if root[2] < _MIN_DEPTH_M:
-            root *= _MIN_DEPTH_M / root[2] if root[2] > 1e-3 else 0.0
-            root[2] = _MIN_DEPTH_M
-    return RootFit(root.astype(np.float32), error_m / math.sqrt(known))
+            nearer = _MIN_DEPTH_M / root[2] if root[2] > 1e-3 else 0.0
+            root = (root[0] * nearer, root[1] * nearer, _MIN_DEPTH_M)
+    return RootFit(np.array(root, np.float32), error_m / math.sqrt(known))
 
 
 def _by_rays_alone(
@@ -127,33 +127,65 @@ def _sigma_m(fit_sigma_m: float, said_sigma_m: float, depth_m: float, size_known
     return math.hypot(both, (_KNOWN_SIZE_SIGMA if size_known else _SIZE_SIGMA) * depth_m)
 
 
-def _terms(pose: Array, rays: Array) -> Array:
-    """What the normal equations are summed from: (7, 17) of joints (17, 3) and rays (17, 2)."""
-    u, v = rays.T
-    x, y, z = pose.T
-    beside, below = u * z - x, v * z - y
-    return np.stack([np.ones_like(u), u, v, beside, below, u * u + v * v, u * beside + v * below])
+class _Joints(NamedTuple):
+    """What each joint adds to the normal equations, for a weight of 1, term by term.
+
+    across, down: the rays. beside, below: how far the joints lie off them with the pelvis at the origin, the
+    sign turned. square, along: the rays' squares, and their products with the two before.
+    """
+
+    across: list[float]
+    down: list[float]
+    beside: list[float]
+    below: list[float]
+    square: list[float]
+    along: list[float]
+
+    @classmethod
+    def of(cls, relative_m: FloatArray, rays: FloatArray, share: list[float]) -> _Joints:
+        """Plain numbers, no arrays: on so few joints the arithmetic is cheaper than NumPy's calls."""
+        rows = []
+        for (x, y, z), (u, v), seen in zip(relative_m.tolist(), rays.tolist(), share, strict=True):
+            if not seen > 0:
+                u = v = 0.0
+            p, q = u * z - x, v * z - y
+            rows.append((u, v, p, q, u * u + v * v, u * p + v * q))
+        return cls(*map(list, zip(*rows, strict=True)))
+
+    def summed(self, weight: list[float]) -> Sums:
+        """The terms, weighted, and the weights."""
+        across, down, beside, below, square, along = [sum(map(operator.mul, weight, term)) for term in self]
+        return across, down, beside, below, square, along, sum(weight)
+
+    def squares_m2(self, root: Point) -> list[float]:
+        """The squares of how far the joints put at a root lie off their rays at their depth."""
+        x, y, depth = root
+        rows = zip(self.across, self.down, self.beside, self.below, strict=True)
+        return [(dx := x - u * depth - p) * dx + (dy := y - v * depth - q) * dy for u, v, p, q in rows]
 
 
-def _solved(terms: Array, weight: Array, prior: tuple[float, float] = (0.0, 0.0)) -> tuple[Array, float]:
-    """The pelvis (3,) of least squares, and how much joints with an error of 1 m tell of its depth (1 / m^2).
+Sums = tuple[float, float, float, float, float, float, float]
+
+
+def _solved(sums: Sums, prior: tuple[float, float] = (0.0, 0.0)) -> tuple[Point, float]:
+    """The pelvis of least squares, and how much joints with an error of 1 m tell of its depth (1 / m^2).
 
     prior: how much, and what, is known of the depth besides.
     """
-    total, across, down, beside, below, square, along = (terms @ weight).tolist()
+    across, down, beside, below, square, along, total = sums
     total += 1e-9
     known = max(square - (across * across + down * down) / total, _LEAST_KNOWN)
     pull = (across * beside + down * below) / total - along
     depth = (pull + prior[0] * prior[1]) / (known + prior[0])
-    return np.array([(beside + across * depth) / total, (below + down * depth) / total, depth]), known
+    return ((beside + across * depth) / total, (below + down * depth) / total, depth), known
+
+
+def _reweighted(share: list[float], off_m2: list[float]) -> list[float]:
+    """Less weight for joints far off their rays (Geman-McClure), in units of what is usual of those seen."""
+    usual_m2 = max(_median([off for off, s in zip(off_m2, share, strict=True) if s > 0]), _LEAST_ERROR_M**2)
+    scale = 1 / (_OUTLIER**2 * usual_m2)
+    return [s / ((much := 1 + off * scale) * much) for off, s in zip(off_m2, share, strict=True)]
 
 
 def _median(values: list[float]) -> float:
     return sorted(values)[len(values) // 2] if values else 0.0
-
-
-def _off_m(pose: Array, rays: Array, root: Array) -> Array:
-    """How far joints (17, 3) put at a root (3,) lie off their rays at their depth, (17,) metres."""
-    placed = pose + root
-    off = placed[:, :2] - rays * placed[:, 2:]
-    return np.asarray(np.hypot(off[:, 0], off[:, 1]))

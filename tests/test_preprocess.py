@@ -85,11 +85,27 @@ def test_a_crop_is_what_a_warp_of_the_whole_frame_gives(region: Region, beyond: 
 def test_a_part_too_large_to_widen_is_cut_all_the_same() -> None:
     frame = blob_frame(700, 500, 1400, 1000)
     preparer = ImagePreparer(ImageInput("image", 128, 128))
-    large, small = (UnitMap.of_region(Region(700, 500, size, 0.1)) for size in (990, 800))
+    large, small = (UnitMap.of_region(Region(700, 500, size, 0.1)) for size in (1400, 800))
     for unit_map in (large, small):
         tensor = preparer.prepare(frame, unit_map)
         unit = (centroid(tensor[0, :, :, 0]) + 0.5) / 128
         np.testing.assert_allclose(unit_map.to_px(unit.astype(np.float32)), (700, 500), atol=0.5)
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.02, 0.9, -2.5])
+@pytest.mark.parametrize("size", [(256, 256), (75, 101), (1, 3)])
+def test_a_crop_made_in_quarters_has_no_seams(angle: float, size: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (400, 500, 3), np.uint8)
+    frame = Frame(np.asarray(cv2.GaussianBlur(noise, (0, 0), 4.0), np.uint8), 0, 0, 0.0)
+    width, height = size
+    unit_map = UnitMap.of_region(Region(240, 210, 300, angle), width / height)
+    spec = ImageInput("image", width, height, scale=1.0, colour="BGR", beyond="rim")
+    whole = cv2.warpAffine(
+        frame.image, unit_map.matrix(width, height), size,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
+    )  # fmt: skip
+    crop = ImagePreparer(spec).prepare(frame, unit_map)[0]
+    assert np.abs(crop - whole.reshape(crop.shape)).max() <= 1
 
 
 def test_colour_order_layout_and_scaling() -> None:
@@ -128,9 +144,11 @@ def test_an_upright_input_takes_the_middle_of_the_region() -> None:
 
 def test_each_channel_may_have_a_scale_of_its_own() -> None:
     frame = Frame(np.full((8, 8, 3), 100, np.uint8), 0, 0, 0.0)
-    spec = ImageInput("image", 8, 8, scale=(0.01, 0.02, 0.03), offset=(-1.0, 0.0, 1.0))
+    spec = ImageInput("image", 8, 6, scale=(0.01, 0.02, 0.03), offset=(-1.0, 0.0, 1.0), fit="stretch")
     tensor, _ = ImagePreparer(spec).prepare_whole(frame)
-    np.testing.assert_allclose(tensor[0, 3, 3], (0, 2, 4), atol=1e-5)
+    np.testing.assert_allclose(tensor, np.broadcast_to((0, 2, 4), (1, 6, 8, 3)), atol=1e-5)
+    planar, _ = ImagePreparer(replace(spec, layout="NCHW")).prepare_whole(frame)
+    np.testing.assert_array_equal(planar, tensor.transpose(0, 3, 1, 2))
 
 
 def test_a_frame_may_be_anchored_at_the_top_left_on_grey() -> None:

@@ -63,6 +63,8 @@ class BlazePoseLandmark:
     Source: Bazarevsky et al., BlazePose (2020), sections 2.3 and 2.4, and the published model card.
     """
 
+    vital = ("landmarks", "presence")
+    """Heat that is no number refines nothing, so that the largest output need not be read whole."""
     _SIZE = 256.0
     _JOINTS = 33
     _READ = 35
@@ -74,7 +76,7 @@ class BlazePoseLandmark:
         y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].reshape(2, -1)
         self._offsets = np.stack([x, y], axis=1)
         self._moments = np.stack([np.ones_like(x), x, y], axis=1).astype(np.float32)
-        self._points = np.arange(self._READ)
+        self._heat = _HeatGrid(0, 0, 0, self._offsets)
 
     def around(self, box_px: FloatArray) -> Region:
         """The square round a box."""
@@ -87,7 +89,7 @@ class BlazePoseLandmark:
         unit_map = UnitMap.of_region(region)
         points_px = unit_map.to_px(unit)
         joints = table[: self._JOINTS]
-        score = sigmoid(joints[:, 3:5].min(axis=1))
+        score = sigmoid(np.minimum(joints[:, 3], joints[:, 4]))
         depth_px = joints[:, 2] * np.float32(unit_map.scale_px / self._SIZE)
         keypoints = Keypoints2D(
             points_px[: self._JOINTS], score, depth_px, float(outputs["presence"].reshape(()))
@@ -97,26 +99,50 @@ class BlazePoseLandmark:
 
     def _refine(self, unit: FloatArray, heatmap: FloatArray) -> FloatArray:
         """Move each point (N, 2) to the centroid of the heat round it, where there is enough of it."""
-        height, width, channels = heatmap.shape
-        size = np.array([width, height])
-        cells = (unit * size).astype(np.int64)
-        strides = np.array([channels, width * channels])
-        places = (cells @ strides + self._points)[:, None] + self._offsets @ strides
-        within = self._within(cells, size)
-        if within is None:
+        if self._heat.shape != heatmap.shape:
+            height, width, channels = heatmap.shape
+            self._heat = _HeatGrid(height, width, channels, self._offsets)
+        grid = self._heat
+        cells = (unit * grid.size).astype(np.int64)
+        places = grid.around(cells)
+        if grid.inner(cells):
             heat = sigmoid(heatmap.reshape(-1).take(places))
         else:
+            within = grid.within(cells)
             heat = sigmoid(heatmap.reshape(-1).take(np.where(within, places, 0))) * within
         moments = heat @ self._moments
-        centroid = cells + moments[:, 1:] / np.maximum(moments[:, :1], 1e-9)
-        sure = heat.max(axis=1, keepdims=True) >= self._MIN_HEAT
-        return np.where(sure, centroid / size, unit).astype(np.float32)
+        centroid = cells + moments[:, 1:] / np.maximum(moments[:, :1], np.float32(1e-9))
+        sure = np.maximum.reduce(heat, axis=1, keepdims=True) >= self._MIN_HEAT
+        return np.where(sure, centroid / grid.size, unit).astype(np.float32)
 
-    def _within(self, cells: Array, size: Array) -> Array | None:
-        """(N, window) the cells round each of (N, 2) in the map, none for one outside; None if all are."""
-        reach = self._WINDOW // 2
-        if cells.min() >= reach and (size - cells).min() > reach:
-            return None
+
+class _HeatGrid:
+    """Where the cells of heatmaps (H, W, channels) of one shape lie in memory, a channel for each point.
+
+    offsets: (window, 2) of the cells round one, x and y.
+    """
+
+    def __init__(self, height: int, width: int, channels: int, offsets: Array) -> None:
+        self.shape = height, width, channels
+        self.size = np.array([width, height], np.float32)
+        self._cells, self._offsets = np.array([width, height]), offsets
+        self._reach = int(offsets.max())
+        self._strides = np.array([channels, width * channels])
+        self._window = offsets @ self._strides
+        self._channels = np.arange(channels)
+
+    def around(self, cells: Array) -> Array:
+        """(N, window) flat places of the cells round each of (N, 2)."""
+        first = cells.dot(self._strides) + self._channels[: len(cells)]
+        return np.asarray(first[:, None] + self._window)
+
+    def inner(self, cells: Array) -> bool:
+        """Whether all cells round each of (N, 2) lie in the map."""
+        least, most = np.minimum.reduce(cells, axis=None), np.maximum.reduce(cells, axis=None)
+        return bool(least >= self._reach and most < min(self.shape[:2]) - self._reach)
+
+    def within(self, cells: Array) -> Array:
+        """(N, window) whether each cell round each of (N, 2) lies in the map; none for one outside."""
         near = cells[:, None, :] + self._offsets
-        within = ((near >= 0) & (near < size)).all(axis=2)
-        return np.asarray(within & ((cells >= 0) & (cells < size)).all(axis=1, keepdims=True))
+        within = ((near >= 0) & (near < self._cells)).all(axis=2)
+        return np.asarray(within & ((cells >= 0) & (cells < self._cells)).all(axis=1, keepdims=True))

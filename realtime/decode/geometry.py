@@ -8,11 +8,16 @@ import numpy as np
 
 from realtime.types import Array, FloatArray, Region
 
+_HALF = np.array(0.5, np.float32)
+
 
 def sigmoid(x: Array) -> Array:
-    """The logistic function, without overflow."""
-    half = np.float32(0.5)
-    return np.asarray(half + half * np.tanh(half * np.asarray(x, np.float32)), np.float32)
+    """The logistic function of an array, without overflow; float32."""
+    out = np.asarray(np.multiply(x, _HALF, dtype=np.float32))
+    np.tanh(out, out=out)
+    out *= _HALF
+    out += _HALF
+    return out
 
 
 def iou(box: FloatArray, boxes: FloatArray) -> FloatArray:
@@ -50,8 +55,8 @@ def weighted_nms(values: FloatArray, score: FloatArray, min_iou: float) -> tuple
 
 def upright_region(centre_px: FloatArray, top_px: FloatArray, scale: float) -> Region:
     """The region that turns the line from centre to top upright and spans `scale` times its length."""
-    dx, dy = (float(v) for v in top_px - centre_px)
-    return Region(float(centre_px[0]), float(centre_px[1]), scale * math.hypot(dx, dy), math.atan2(dx, -dy))
+    (x, y), (dx, dy) = centre_px.tolist(), (top_px - centre_px).tolist()
+    return Region(x, y, scale * math.hypot(dx, dy), math.atan2(dx, -dy))
 
 
 def suppress(boxes: FloatArray, score: FloatArray, max_iou: float) -> list[int]:

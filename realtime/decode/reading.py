@@ -30,8 +30,12 @@ class DetectorDecoder(Protocol):
 class EstimatorDecoder(Protocol):
     """Reads a 2D keypoint net: the keypoints, and where to look for this person in the next frame.
 
-    around: where to look for a person of whom only a box is known.
+    around: where to look for a person of whom only a box is known. vital: the outputs in which a NaN would
+    come through; all if empty.
     """
+
+    @property
+    def vital(self) -> tuple[str, ...]: ...
 
     def around(self, box_px: FloatArray) -> Region: ...
 

@@ -54,6 +54,8 @@ class TopDown(abc.ABC):
     The person counts as present to the degree of their better half of joints.
     """
 
+    vital: tuple[str, ...] = ()
+
     def __init__(self, manifest: Manifest, options: TopDownOptions) -> None:
         assert manifest.image is not None
         self._name = manifest.name

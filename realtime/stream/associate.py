@@ -16,10 +16,14 @@ _SIGMAS: Mapping[str, float] = {
     "pelvis": 0.107, "spine": 0.093, "thorax": 0.079, "neck": 0.057, "head": 0.035,
 }  # fmt: skip
 """How far people who mark joints differ, as a share of the person's size. COCO's; the trunk's by its ends."""
-_TWO_SIGMA = np.array([2 * _SIGMAS[joint.split("_")[-1]] for joint in H36M17.joints], np.float32)
 _SEGMENT_OF_BOX = 0.53
 """A person's area over that of the box round them: COCO's `area` against its boxes."""
-_LEAST_WEIGHT = 0.1
+_SPREAD = np.array(
+    [2 * _SEGMENT_OF_BOX * (2 * _SIGMAS[joint.split("_")[-1]]) ** 2 for joint in H36M17.joints], np.float32
+)
+"""(17,) twice the variance of each joint's place, in squares of the person's size."""
+_LEAST_WEIGHT = np.float32(0.1)
+_BOTH = np.ones(2, np.float32)
 
 
 def similarity(
@@ -32,14 +36,16 @@ def similarity(
     """
     if not expected or not len(points_px):
         return np.zeros((len(expected), len(points_px)), np.float32)
-    places = np.stack([f.points_px for f in expected])
-    size = np.array([f.size_px for f in expected], np.float32)[:, None] * np.sqrt(_SEGMENT_OF_BOX)
-    stray = np.array([f.strayed_px if strayed else 0.0 for f in expected], np.float32)[:, None]
-    variance = (size * _TWO_SIGMA) ** 2 + stray**2
-    distance2 = ((places[:, None] - points_px[None]) ** 2).sum(axis=-1)
-    weight = np.maximum(score, _LEAST_WEIGHT)[None]
-    fit = np.exp(-distance2 / (2 * variance[:, None]))
-    return np.asarray((fit * weight).sum(axis=-1) / weight.sum(axis=-1), np.float32)
+    squares = np.array(
+        [(f.size_px**2, 2 * f.strayed_px**2 if strayed else 0.0) for f in expected], np.float32
+    )
+    spread = squares[:, :1] * _SPREAD + squares[:, 1:]
+    off = np.array([f.points_px for f in expected])[:, None] - points_px
+    off *= off
+    fit = np.exp(off.dot(_BOTH) / -spread[:, None])
+    weight = np.maximum(score, _LEAST_WEIGHT)
+    fit *= weight
+    return np.asarray(np.add.reduce(fit, axis=-1) / np.add.reduce(weight, axis=-1), np.float32)
 
 
 def assign(cost: Array, limit: float) -> list[tuple[int, int]]:

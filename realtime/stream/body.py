@@ -21,7 +21,7 @@ from realtime.stream.unseen import Unseen
 from realtime.types import FloatArray, Floor, Pose3D
 
 _LEGS = [H36M17.indices(f"{s}_hip", f"{s}_knee", f"{s}_ankle") for s in "lr"]
-_STANCE = H36M17.indices("l_ankle", "r_ankle", "neck")
+_ANKLE_L, _ANKLE_R, _NECK = H36M17.indices("l_ankle", "r_ankle", "neck")
 _BONES = len(CHILD)
 _ROOT, _DISTANCE = _BONES, _BONES + 1
 """Rows filtered beside the bones: the way to the pelvis, and the logarithm of its distance."""
@@ -29,7 +29,7 @@ _CUTOFF_HZ = np.array([2.0] * _BONES + [2.0, 1.0], np.float32)
 _BETA = np.array([6.0] * _BONES + [40.0, 3.0], np.float32)
 _UNIT = np.array([True] * (_BONES + 1) + [False])
 _CARRIED = np.append(CARRIED, np.float32(len(H36M17)))
-_SURE, _LEAST_TRUST = 0.9, 0.15
+_SURE, _LEAST_TRUST, _ALL = np.array([0.9, 0.15, 1.0], np.float32)
 
 _UNSAID = np.full(len(H36M17), 0.73, np.float32)
 """The share of joints within 100 mm of their place, for lifters that do not tell it joint by joint: the six
@@ -76,6 +76,9 @@ class Body:
         """How they stood in the last frame."""
         self._energy = self._late = 0.0
         self._before: FloatArray | None = None
+        # Filled anew in every frame.
+        self._trusts = np.ones(_BONES + 2, np.float32)
+        self._arms_m = np.empty(_BONES + 1, np.float32)
 
     def update(
         self,
@@ -94,15 +97,18 @@ class Body:
         lifted, rays, score = self._finite(lifted, rays, score)
         confidence = _UNSAID if lifted.confidence is None else lifted.confidence
         sure = score if lifted.confidence is None else confidence
-        trust = np.minimum(sure[CHILD], sure[PARENT])
+        trust = np.minimum(sure.take(CHILD), sure.take(PARENT))
         self._unseen.update(score, elapsed_s)
 
         direction, length_m = take_apart(lifted.relative_m)
-        scale = np.float32(self.size.learn(length_m, trust, elapsed_s or NOMINAL_S))
-        steady = lifted._replace(relative_m=put_together(direction, self.size.length_m))
-        root_m, sigma_m = place(steady, rays, score, float(scale) if self.size.is_known else None)
+        scale = self.size.learn(length_m, trust, elapsed_s or NOMINAL_S)
+        length_m = self.size.length_m
+        steady = LiftedPerson(put_together(direction, length_m), lifted.root_depth_m, lifted.root_sigma_m)
+        root_m, sigma_m = place(steady, rays, score, scale if self.size.is_known else None)
         direction, root_m = self._calm(direction, root_m, trust, elapsed_s)
-        relative_m = put_together(within_limits(direction), self.size.length_m * scale)
+        if self.size.is_known:
+            length_m = length_m * np.float32(scale)
+        relative_m = put_together(within_limits(direction), length_m)
         relative_m, root_m = self._stand(relative_m, root_m, sigma_m, elapsed_s, ground, floor)
         return Pose3D(relative_m, root_m, sigma_m, self._unseen.fade(confidence), self.size.stature_m)
 
@@ -110,15 +116,17 @@ class Body:
         self, direction: FloatArray, root_m: FloatArray, trust: FloatArray, elapsed_s: float | None
     ) -> tuple[FloatArray, FloatArray]:
         """Bones' directions and the root, bridged where nothing was seen, and filtered."""
-        distance_m = max(math.sqrt(float(root_m @ root_m)), 1e-3)
-        rows = np.zeros((_BONES + 2, 3), np.float32)
+        x, y, z = root_m.tolist()
+        distance_m = max(math.sqrt(x * x + y * y + z * z), 1e-3)
+        rows = np.empty((_BONES + 2, 3), np.float32)
         rows[:_BONES] = direction
         if elapsed_s is not None:
             rows[:_BONES] = self._unseen.bridge(direction, self._filter, elapsed_s)
-        rows[_ROOT] = root_m / np.float32(distance_m)
-        rows[_DISTANCE, 0] = math.log(distance_m)
-        trusts = np.ones(_BONES + 2, np.float32)
-        trusts[:_BONES] = np.minimum(np.maximum(trust / np.float32(_SURE), np.float32(_LEAST_TRUST)), 1.0)
+        way = (x / distance_m, y / distance_m, z / distance_m)
+        rows[_BONES:] = way, (math.log(distance_m), 0.0, 0.0)
+        trusts = self._trusts
+        np.divide(trust, _SURE, out=trusts[:_BONES])
+        np.minimum(np.maximum(trusts, _LEAST_TRUST, out=trusts), _ALL, out=trusts)
         calm = self._filter.update(rows, elapsed_s, trusts)
         distance_m = math.exp(float(calm[_DISTANCE, 0]))
         self._account(distance_m, elapsed_s)
@@ -134,12 +142,12 @@ class Body:
         if elapsed_s is None or value is None or before is None:
             self._energy = self._late = 0.0
             return
-        way = lengths(value - before)[:_DISTANCE]
-        way[:_BONES] *= self.size.length_m
-        way[_ROOT] *= distance_m
+        arms_m = self._arms_m
+        arms_m[:_BONES], arms_m[_ROOT] = self.size.length_m, distance_m
+        way = lengths(value - before)[:_DISTANCE] * arms_m
         energy = _CARRIED * way * way
         kept = math.exp(-elapsed_s / _LAG_MEMORY_S)
-        self._energy = kept * self._energy + float(energy.sum())
+        self._energy = kept * self._energy + float(np.add.reduce(energy))
         self._late = kept * self._late + float(energy @ self._filter.lag_s[:_DISTANCE])
 
     @property
@@ -157,20 +165,21 @@ class Body:
         floor: Floor | None,
     ) -> tuple[FloatArray, FloatArray]:
         """Pose and root moved so that feet that stand do not slide and, given a floor, are on it."""
-        ankle_l, ankle_r, neck = (_point(p) for p in (relative_m[_STANCE] + root_m).tolist())
-        off = self._off_floor = self._next_off_floor((ankle_l, ankle_r), root_m, sigma_m, elapsed_s, floor)
-        stood_m = root_m * np.float32(1 + off)
-        ankles = [_point(p) for p in (relative_m[_STANCE[:2]] + stood_m).tolist()]
+        joints, at = relative_m.tolist(), _point(root_m.tolist())
+        ankle_l, ankle_r, neck = (_sum(joints[j], at) for j in (_ANKLE_L, _ANKLE_R, _NECK))
+        off = self._off_floor = self._next_off_floor((ankle_l, ankle_r), at, sigma_m, elapsed_s, floor)
+        stood = at[0] * (1 + off), at[1] * (1 + off), at[2] * (1 + off)
+        ankles = [_sum(joints[j], stood) for j in (_ANKLE_L, _ANKLE_R)] if off else [ankle_l, ankle_r]
         held = self._feet.update(ankles, ground.down, elapsed_s)
         self.stance = Stance((ankle_l, ankle_r), self._feet.planted, neck, sigma_m, elapsed_s)
         if not self._settings.stand:
             return relative_m, root_m
-        return _with_ankles_at(relative_m, stood_m, held), stood_m
+        return _with_ankles_at(relative_m, joints, stood, held), np.array(stood, np.float32)
 
     def _next_off_floor(
         self,
         ankles_m: tuple[Point, Point],
-        root_m: FloatArray,
+        root_m: Point,
         sigma_m: float,
         elapsed_s: float | None,
         floor: Floor | None,
@@ -184,10 +193,11 @@ class Body:
         planted = [p for p, stands in zip(ankles_m, self._feet.planted, strict=True) if stands]
         if floor is None or not planted:
             return self._off_floor * math.exp(-elapsed_s / _FLOOR_FADE_S)
-        distance_m = max(math.hypot(*root_m.tolist()), 1e-3)
-        steep = -float(floor.up @ root_m) / distance_m
-        gap_m = sum(float(floor.height_m(np.array(p, np.float32))) for p in planted) / len(planted)
-        gap_m -= ANKLE_HEIGHT_M
+        distance_m = max(math.hypot(*root_m), 1e-3)
+        up = _point(floor.up.tolist())
+        steep = -_dot(up, root_m) / distance_m
+        gap_m = sum(_dot(up, ankle) for ankle in planted) / len(planted)
+        gap_m += floor.camera_height_m - ANKLE_HEIGHT_M
         # Least squares: moving away by d changes the gap by -steep * d; d is 0 within the depth's sigma.
         floor_variance = (floor.sigma_m**2 + _FOOT_SIGMA_M**2) / max(sigma_m, 1e-3) ** 2
         wanted = gap_m * steep / (steep * steep + floor_variance) / distance_m
@@ -200,7 +210,8 @@ class Body:
     ) -> tuple[LiftedPerson, FloatArray, FloatArray]:
         """What came in; where it is no body's, the last pose and joints unseen instead."""
         # Comparisons with NaN are false, so that it needs no test of its own.
-        if not (np.abs(rays).max() < _STEEPEST_RAY and score.min() >= 0 and score.max() <= 1):
+        # Sums of squares come first, in one pass of BLAS: what is too much for one number is for them.
+        if not (np.vdot(rays, rays) < _STEEPEST_RAY**2 and _are_shares(score)):
             good = (np.abs(rays) < _STEEPEST_RAY).all(axis=1) & (score >= 0) & (score <= 1)
             rays = np.where(good[:, None], rays, 0.0).astype(np.float32)
             score = np.where(good, score, 0.0).astype(np.float32)
@@ -209,19 +220,29 @@ class Body:
             depth_m = lifted.root_depth_m if said else math.nan
             lifted = lifted._replace(root_depth_m=depth_m, root_sigma_m=math.nan)
         sure = lifted.confidence
-        if np.abs(lifted.relative_m).max() < _LARGEST_M and (
-            sure is None or (sure.min() >= 0 and sure.max() <= 1)
-        ):
+        pose = lifted.relative_m
+        small = np.vdot(pose, pose) < _LARGEST_M**2 or np.abs(pose).max() < _LARGEST_M
+        if small and (sure is None or _are_shares(sure)):
             self._last = lifted
             return lifted, rays, score
         return self._last or _NOBODY, rays, np.zeros_like(score)
 
 
-def _with_ankles_at(relative_m: FloatArray, root_m: FloatArray, ankles_m: Sequence[Point]) -> FloatArray:
-    """A pose (17, 3) whose legs reach for places (left, right) in camera space; bones keep their lengths."""
-    posed, (x, y, z) = relative_m.copy(), root_m.tolist()
+def _are_shares(values: FloatArray) -> bool:
+    """Whether all are from 0 to 1."""
+    return bool(np.minimum.reduce(values) >= 0 and np.maximum.reduce(values) <= 1)
+
+
+def _with_ankles_at(
+    relative_m: FloatArray, joints: list[list[float]], root_m: Point, ankles_m: Sequence[Point]
+) -> FloatArray:
+    """A pose (17, 3) whose legs reach for places (left, right) in camera space; bones keep their lengths.
+
+    joints: the pose as plain numbers.
+    """
+    posed, (x, y, z) = relative_m.copy(), root_m
     for leg, at in zip(_LEGS, ankles_m, strict=True):
-        hip, knee, ankle = (_point(p) for p in relative_m[leg].tolist())
+        hip, knee, ankle = (_point(joints[joint]) for joint in leg)
         target = (at[0] - x, at[1] - y, at[2] - z)
         if math.dist(target, ankle) > _TOUCHING_M:
             posed[leg[1:]] = bent_leg(hip, knee, target, math.dist(hip, knee), math.dist(knee, ankle))
@@ -230,6 +251,14 @@ def _with_ankles_at(relative_m: FloatArray, root_m: FloatArray, ankles_m: Sequen
 
 def _point(xyz: list[float]) -> Point:
     return xyz[0], xyz[1], xyz[2]
+
+
+def _sum(a: list[float], b: Point) -> Point:
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
+
+
+def _dot(a: Point, b: Point) -> float:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 class Bodies:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import cv2
+import math
+from typing import NamedTuple
+
 import numpy as np
 
 from realtime.types import FloatArray, Frame, ImageArray
@@ -11,6 +13,8 @@ GAP_S = 1.5
 """After so long without a frame nobody can be followed on: people walk twice their own height in it."""
 _GRID = (24, 32)
 """Rows and columns of the pixels that are compared."""
+_GREY_OF_BGR = np.array([0.114, 0.587, 0.299], np.float32)
+_MEAN = np.full(_GRID[0] * _GRID[1], 1 / (_GRID[0] * _GRID[1]), np.float32)
 _LEAST_CONTRAST = 3.0
 """Grey levels of standard deviation: below, a frame shows nothing to compare."""
 _SAME_VIEW = 0.65
@@ -27,30 +31,64 @@ class Continuity:
 
     def __init__(self) -> None:
         self._time_s: float | None = None
-        self._grid: FloatArray | None = None
+        self._view: _View | None = None
+        self._grid = _Grid(0, 0)
 
     def broken(self, frame: Frame) -> str:
         """Why this frame does not go on from the last one, in words; empty where it does."""
         last_s, self._time_s = self._time_s, frame.media_s
-        before, grid = self._grid, _standard(frame.image)
-        if grid is not None:
-            self._grid = grid
+        before, view = self._view, self._look(frame.image)
+        if view is not None:
+            self._view = view
         if last_s is None:
             return ""
         if frame.media_s < last_s:
             return f"time went back from {last_s:.2f} to {frame.media_s:.2f} s"
         if frame.media_s - last_s > GAP_S:
             return f"nothing came for {frame.media_s - last_s:.1f} s"
-        if before is not None and grid is not None and float((before * grid).mean()) < _SAME_VIEW:
+        if before is not None and view is not None and view.likeness(before) < _SAME_VIEW:
             return "the picture was cut"
         return ""
 
+    def _look(self, image: ImageArray) -> _View | None:
+        """What a picture shows; None for a blank one."""
+        height, width = image.shape[:2]
+        if not self._grid.fits(height, width):
+            self._grid = _Grid(height, width)
+        grey = self._grid.grey(image)
+        grey -= grey.dot(_MEAN)
+        energy = float(grey.dot(grey))
+        if energy < _LEAST_CONTRAST**2 * len(grey):
+            return None
+        return _View(grey, energy)
 
-def _standard(image: ImageArray) -> FloatArray | None:
-    """Grey levels at a grid of places, with mean 0 and deviation 1; None for a blank picture."""
-    small = cv2.resize(image, _GRID[::-1], interpolation=cv2.INTER_NEAREST)
-    grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
-    mean, spread = (float(value[0, 0]) for value in cv2.meanStdDev(grey))
-    if spread < _LEAST_CONTRAST:
-        return None
-    return np.asarray((grey - np.float32(mean)) * np.float32(1 / spread), np.float32)
+
+class _Grid:
+    """The places in pictures of one size at which they are compared."""
+
+    def __init__(self, height: int, width: int) -> None:
+        self._size = height, width
+        self._rows, self._columns = (
+            np.arange(count) * length // count for count, length in zip(_GRID, self._size, strict=True)
+        )
+        self._rows = self._rows[:, None]
+
+    def fits(self, height: int, width: int) -> bool:
+        """Whether these are its pictures."""
+        return self._size == (height, width)
+
+    def grey(self, image: ImageArray) -> FloatArray:
+        """(768,) grey levels. Weights: ITU-R BT.601."""
+        colours = image[self._rows, self._columns].reshape(-1, 3)
+        return np.asarray(colours.astype(np.float32).dot(_GREY_OF_BGR))
+
+
+class _View(NamedTuple):
+    """Grey levels (768,) with mean 0, and the sum of their squares."""
+
+    grey: FloatArray
+    energy: float
+
+    def likeness(self, other: _View) -> float:
+        """The correlation of two, 1 for the same."""
+        return float(self.grey.dot(other.grey)) / math.sqrt(self.energy * other.energy)

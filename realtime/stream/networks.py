@@ -75,7 +75,8 @@ class Estimator:
         """
         feeds = self._feeder.crop(frame, UnitMap.of_region(region, self._aspect))
         outputs = self._engine.infer(feeds)
-        if not self.finite.passes(outputs.values()):
+        vital = self._decoder.vital or tuple(outputs)
+        if not self.finite.passes([outputs[name] for name in vital]):
             unseen = np.zeros(self._joints, np.float32)
             return Keypoints2D(np.zeros((self._joints, 2), np.float32), unseen, unseen, 0.0), region
         return self._decoder.keypoints(outputs, region)

@@ -11,7 +11,7 @@ import numpy as np
 from realtime.decode import iou
 from realtime.stream.appearance import look_of
 from realtime.stream.associate import similarity
-from realtime.stream.motion import Foreseen, size_of
+from realtime.stream.motion import Foreseen, box_round, size_of
 from realtime.stream.networks import Estimator
 from realtime.types import FloatArray, Frame, ImageArray, Keypoints2D, Region
 
@@ -45,6 +45,11 @@ class Sighting:
         """What they wear, see `look_of`; worked out when asked for, as place alone mostly settles it."""
         return look_of(self.image, self.points_px)
 
+    @cached_property
+    def mean_score(self) -> float:
+        """How well the joints show on the whole."""
+        return float(sum(self.score.tolist())) / len(self.score)
+
     @property
     def is_sure(self) -> bool:
         """Whether this is a person beyond doubt: most joints show, or some show well (the rest is cut off).
@@ -69,19 +74,22 @@ def look_at(estimator: Estimator, frame: Frame, region: Region, seeker: int | No
     score = estimator.joint_map.scores(keypoints.score)
     if not _shows(score, _LEAST_MEAN, _LEAST_BEST):
         return None
-    box_px = np.concatenate([keypoints.xy_px.min(axis=0), keypoints.xy_px.max(axis=0)])
+    box_px = box_round(keypoints.xy_px)
     return Sighting(keypoints, following, points_px, score, box_px, frame.image, seeker)
 
 
 def _shows(score: FloatArray, mean: float, best: float) -> bool:
     """Whether joints (17,) show so well on the whole, or the best of them so well."""
-    return bool(score.mean() >= mean or np.sort(score)[-_BEST_JOINTS:].mean() >= best)
+    there: list[float] = sorted(score.tolist())
+    return sum(there) >= mean * len(there) or sum(there[-_BEST_JOINTS:]) >= best * _BEST_JOINTS
 
 
 def distinct(sightings: Sequence[Sighting]) -> list[list[Sighting]]:
     """Sightings by the person they are of: two regions may have slid onto one. The surest comes first."""
+    if len(sightings) < 2:
+        return [[sighting] for sighting in sightings]
     groups: list[list[Sighting]] = []
-    for sighting in sorted(sightings, key=lambda s: -float(s.score.mean())):
+    for sighting in sorted(sightings, key=lambda s: -s.mean_score):
         for group in groups:
             if same_person(group[0], sighting):
                 group.append(sighting)

@@ -12,6 +12,9 @@ from realtime.types import Array, FloatArray
 LEAST_STRENGTH, DEFAULT_STRENGTH, MOST_STRENGTH = 0.0, 0.5, 1.0
 NOMINAL_S = 1 / 30
 LONGEST_GAP_S = 0.7
+_NO_LENGTH = 1e-3
+"""Shorter, a vector has no direction."""
+_ONE = np.float32(1.0)
 
 
 class Elapsed:
@@ -66,7 +69,7 @@ class OneEuro:
         self._min_cutoff_hz = min_cutoff_hz
         self._beta = beta
         self._any_unit = bool(np.any(unit))
-        self._free: Array = np.logical_not(unit)[..., None]
+        self._free: Array = np.logical_not(unit)
         self._lag_factor = lag_factor(strength)
         self._value: FloatArray | None = None
         self._velocity: FloatArray = np.zeros(0, np.float32)
@@ -94,24 +97,33 @@ class OneEuro:
             self._value, self._velocity = value, np.zeros_like(value)
             self.speed = self.lag_s = np.zeros(value.shape[:-1], np.float32)
             return value
-        last = self._value
+        last, seconds = self._value, np.float32(elapsed_s)
         rate = 2 * math.pi * self._SPEED_CUTOFF_HZ * elapsed_s
-        step = (value - last) / np.float32(elapsed_s)
-        self._velocity = self._velocity + np.float32(rate / (rate + 1)) * (step - self._velocity)
-        self.speed = lengths(self._velocity)
+        way = value - last
+        velocity = way / seconds
+        velocity -= self._velocity
+        velocity *= np.float32(rate / (rate + 1))
+        velocity += self._velocity
+        self._velocity, self.speed = velocity, lengths(velocity)
         cutoff_hz = (self._min_cutoff_hz + self._beta * self.speed) * trust
         self.lag_s = np.minimum(self._lag_factor / (2 * math.pi * cutoff_hz), self._MOST_LAG_S)
-        gain = (elapsed_s / (elapsed_s + self.lag_s)).astype(np.float32)[..., None]
-        moved = last + gain * (value - last)
-        if self._any_unit:
-            moved = np.where(self._free, moved, to_length_one(moved, value))
-        self._value = moved
+        way *= np.asarray(seconds / (seconds + self.lag_s), np.float32)[..., None]
+        way += last
+        self._value = self._made_unit(way, value) if self._any_unit else way
+        return self._value
+
+    def _made_unit(self, moved: FloatArray, value: FloatArray) -> FloatArray:
+        """The rows that are directions made of length 1, the others as they are."""
+        length = np.where(self._free, _ONE, lengths(moved))
+        if np.minimum.reduce(length, axis=None, initial=1.0) < _NO_LENGTH:
+            return np.where(self._free[..., None], moved, to_length_one(moved, value))
+        moved /= length[..., None]
         return moved
 
 
 def to_length_one(rows: FloatArray, instead: FloatArray) -> FloatArray:
     """Directions (..., 3) made of length 1; where a row has none, that of `instead`."""
     length = lengths(rows)[..., None]
-    if length.min(initial=1.0) < 1e-3:
-        return np.where(length < 1e-3, instead, rows / np.maximum(length, 1e-3))
+    if length.min(initial=1.0) < _NO_LENGTH:
+        return np.where(length < _NO_LENGTH, instead, rows / np.maximum(length, _NO_LENGTH))
     return rows / length

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from realtime.camera import Intrinsics
+from realtime.finite import all_finite
 from realtime.lift import Lifter, near_image
 from realtime.skeleton import H36M17, JointMap
 from realtime.stream.body import Bodies
@@ -118,25 +119,28 @@ class PosePerception:
         self._close()
 
     def _see(self, tracks: Sequence[Tracked], frame: Frame, watch: Stopwatch) -> Seen:
-        seen = [self._map.points(t.keypoints.xy_px) for t in tracks]
-        points_px = np.stack(seen) if seen else np.zeros((0, len(H36M17), 2), np.float32)
-        score = np.array([self._map.scores(t.keypoints.score) for t in tracks], np.float32)
-        score = score.reshape(points_px.shape[:2]) * near_image(points_px, frame.width, frame.height)
-        depth = np.array([self._depth(t.keypoints.depth_px) for t in tracks], np.float32)
+        keypoints_px = np.empty((len(tracks), len(H36M17), 3), np.float32)
+        depth = np.empty(keypoints_px.shape[:2], np.float32)
+        for n, track in enumerate(tracks):
+            keypoints_px[n, :, :2] = self._map.points(track.keypoints.xy_px)
+            keypoints_px[n, :, 2] = self._map.scores(track.keypoints.score)
+            depth[n] = self._depth(track.keypoints.depth_px)
+        points_px = keypoints_px[..., :2]
+        keypoints_px[..., 2] *= near_image(points_px, frame.width, frame.height)
         return Seen(
             frame,
             tuple(t.id for t in tracks),
             tuple(t.keypoints.presence for t in tracks),
             np.array([t.box_px for t in tracks], np.float32).reshape(-1, 4),
-            np.concatenate([points_px, score[..., None]], axis=2),
+            keypoints_px,
             self.intrinsics.rays(points_px),
-            depth.reshape(score.shape),
+            depth,
             watch,
         )
 
     def _depth(self, depth_px: FloatArray) -> FloatArray:
         """A 2D net's depth (J,) as the lifter's (17,): behind the pelvis, in the unit of rays; 0 for none."""
-        if not np.isfinite(depth_px).all():
+        if not all_finite(depth_px):
             return np.zeros(len(H36M17), np.float32)
         depth_px = self._map.points(depth_px[:, None])[:, 0]
         focal_px = (self.intrinsics.fx + self.intrinsics.fy) / 2
@@ -146,9 +150,12 @@ class PosePerception:
         seen = answered.seen
         seen.watch.lap(WAIT, begun_ns)
         # A lifter that gave no numbers says nothing of this person in this frame.
-        there = [n for n in range(len(seen.ids)) if np.isfinite(answered.people[n].relative_m).all()]
+        there = [n for n in range(len(seen.ids)) if all_finite(answered.people[n].relative_m)]
         ids, lifted = [seen.ids[n] for n in there], [answered.people[n] for n in there]
-        poses = self.bodies.update(ids, lifted, seen.rays[there], seen.score[there], seen.frame.media_s)
+        rays, score = seen.rays, seen.score
+        if len(there) < len(seen.ids):
+            rays, score = rays[there], score[there]
+        poses = self.bodies.update(ids, lifted, rays, score, seen.frame.media_s)
         people = tuple(
             Person(person, seen.box_px[n], seen.keypoints_px[n], pose, seen.presence[n])
             for person, n, pose in zip(ids, there, poses, strict=True)

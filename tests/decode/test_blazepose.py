@@ -132,6 +132,13 @@ def test_heat_refines_its_joint_alone() -> None:
     np.testing.assert_allclose(keypoints.xy_px[1:], 128, atol=1e-3)
 
 
+def test_heat_that_is_no_number_refines_nothing() -> None:
+    outputs = landmark_outputs((34, 31))
+    outputs["heatmap"][0, 30, 33] = np.nan
+    keypoints, _ = BlazePoseLandmark().keypoints(outputs, Region(128, 128, 256, 0))
+    np.testing.assert_allclose(keypoints.xy_px, 128, atol=1e-3)
+
+
 def test_joints_outside_the_crop_are_not_refined() -> None:
     outputs = landmark_outputs((0, 0))
     outputs["landmarks"].reshape(39, 5)[0, :2] = (-40, 300)

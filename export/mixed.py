@@ -26,6 +26,8 @@ _SHARE = 0.6
 show other things. Where every FP16 tensor is rounded, which is worse than what back ends do, all of it."""
 _SEARCH_S = 40.0
 _FEWEST_PARTS = 8
+_FINER = 4
+"""How many parts are made of one where none of them can be FP16 as a whole, which a busy machine sees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +118,12 @@ def find_mixed(
     if guessed.nodes and trial.passes([guessed]):
         return trial.result([guessed], len(nodes) + len(exact))
     seconds = (time.perf_counter_ns() - began_ns) / 1e9
-    parts = _split(model, nodes, max(_FEWEST_PARTS, int(_SEARCH_S / seconds)))
-    return trial.result(_prune(trial, _fewest(trial, parts)), len(nodes) + len(exact))
+    count = max(_FEWEST_PARTS, int(_SEARCH_S / seconds))
+    while not (worst := _fewest(trial, parts := _split(model, nodes, count))):
+        if len(parts) == len(nodes):
+            raise ModelError(f"{model.graph.name} loses too much in FP16: use --precision fp32")
+        count *= _FINER
+    return trial.result(_prune(trial, worst), len(nodes) + len(exact))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +185,7 @@ def _split(model: Any, nodes: Sequence[str], parts: int) -> list[_Part]:
 
 
 def _fewest(trial: _Trial, parts: Sequence[_Part]) -> list[_Part]:
-    """The worst parts for their weight, as many as it takes."""
+    """The worst parts for their weight, as many as it takes; none where that is all of them."""
     alone = [trial.rounded([p for p in parts if p is not part]).worst / (1 + part.weights) for part in parts]
     worst = [parts[k] for k in np.argsort(np.negative(alone), kind="stable")]
     low, high = 0, len(worst)
@@ -189,9 +195,7 @@ def _fewest(trial: _Trial, parts: Sequence[_Part]) -> list[_Part]:
             high = middle
         else:
             low = middle + 1
-    if high == len(worst):
-        raise ModelError(f"{trial.model.graph.name} loses too much in FP16: use --precision fp32")
-    return worst[:high]
+    return worst[:high] if high < len(worst) else []
 
 
 def _prune(trial: _Trial, kept: list[_Part]) -> list[_Part]:

@@ -6,12 +6,14 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
 
+from export.fuse import fuse
 from export.nets.step import (
     CONFIDENCE,
     DEPTH,
@@ -23,7 +25,6 @@ from export.nets.step import (
     SCORE,
     StepNet,
 )
-from export.slim import slim
 from realtime.engines.base import Engine
 from realtime.errors import ModelError
 from realtime.manifest import Manifest, StateTensor, TensorInfo, sha256_of
@@ -106,7 +107,8 @@ def export_step(net: StepNet, folder: Path, provenance: Provenance) -> Manifest:
                 opset_version=OPSET,
                 dynamo=False,
             )
-        model = slim(onnx.load(path))
+        model = fuse(onnx.load(path))
+        _name_sizes(model, outputs)
         onnx.checker.check_model(model, full_check=True)
         path.write_bytes(model.SerializeToString(deterministic=True))
         manifest = Manifest(
@@ -130,6 +132,16 @@ def export_step(net: StepNet, folder: Path, provenance: Provenance) -> Manifest:
     except OSError as error:
         raise ModelError(f"cannot write {path}: {error.strerror}; use another folder") from error
     return manifest
+
+
+def _name_sizes(model: Any, outputs: Mapping[str, TensorInfo]) -> None:
+    """Say the sizes of outputs, which the exporter cannot always tell; the first is that of the people."""
+    for value in model.graph.output:
+        sizes = value.type.tensor_type.shape
+        del sizes.dim[:]
+        sizes.dim.add(dim_param="people")
+        for size in outputs[value.name].shape[1:]:
+            sizes.dim.add(dim_value=size)
 
 
 def random_steps(net: StepNet, frames: int, people: int, seed: int = 0) -> dict[str, FloatArray]:

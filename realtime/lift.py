@@ -73,9 +73,10 @@ def near_image(points_px: FloatArray, width: int, height: int) -> Array:
 
     A net places joints it cannot see far outside; the lifter does better without them.
     """
-    size = np.array([width, height], np.float32)
-    margin = np.float32(_IMAGE_MARGIN) * size
-    return np.asarray(((points_px > -margin) & (points_px < size + margin)).all(axis=-1))
+    x, y = points_px[..., 0], points_px[..., 1]
+    margin_x, margin_y = _IMAGE_MARGIN * width, _IMAGE_MARGIN * height
+    across = (x > -margin_x) & (x < width + margin_x)
+    return np.asarray(across & (y > -margin_y) & (y < height + margin_y))
 
 
 class Lifter:
@@ -100,6 +101,7 @@ class Lifter:
         self.lag = lag
         self.finite = FiniteCheck(manifest.name)
         self._lag_row = choose_lag(manifest, lag)
+        self._lag_rows = self._lag_row[None]
         self._engine = engine
         self._rows: dict[int, dict[str, Array]] = {}
         self._keeper: StatefulEngine | None = None
@@ -127,7 +129,9 @@ class Lifter:
         if DEPTH in self._engine.inputs:
             feeds[DEPTH] = np.zeros_like(score) if depth is None else depth
         if LAG in self._engine.inputs:
-            feeds[LAG] = np.tile(self._lag_row, (len(ids), 1))
+            if len(self._lag_rows) != len(ids):
+                self._lag_rows = np.tile(self._lag_row, (len(ids), 1))
+            feeds[LAG] = self._lag_rows
         if self._keeper is not None:
             out = self._keeper.infer_stateful(feeds, ids)
         else:
@@ -135,11 +139,10 @@ class Lifter:
         if not self.finite.passes([out[POSE]]):
             for n in np.flatnonzero(~np.isfinite(out[POSE]).all(axis=(1, 2))).tolist():
                 self.drop(ids[n])  # NaN in the state would stay there for good
-        unsaid = np.full(len(ids), np.nan, np.float32)
         return Lifted(
             out[POSE].copy(),
-            out[ROOT_DEPTH].copy() if ROOT_DEPTH in out else unsaid,
-            out[ROOT_DEPTH_SIGMA].copy() if ROOT_DEPTH_SIGMA in out else unsaid,
+            out[ROOT_DEPTH].copy() if ROOT_DEPTH in out else _unsaid(ids),
+            out[ROOT_DEPTH_SIGMA].copy() if ROOT_DEPTH_SIGMA in out else _unsaid(ids),
             out[CONFIDENCE].copy() if CONFIDENCE in out else None,
         )
 
@@ -160,3 +163,7 @@ class Lifter:
 
     def _fresh(self) -> Mapping[str, Array]:
         return {s.input: np.zeros((1, *s.shape), np.float32) for s in self.manifest.state}
+
+
+def _unsaid(ids: Sequence[int]) -> FloatArray:
+    return np.full(len(ids), np.nan, np.float32)

@@ -30,6 +30,11 @@ class TensorSpec:
             and all(want is None or want == have for want, have in zip(self.shape, array.shape, strict=True))
         )
 
+    @property
+    def is_rows(self) -> bool:
+        """Whether it is a row of a fixed size for each of any number of people."""
+        return self.shape[:1] == (None,) and None not in self.shape[1:]
+
     def __str__(self) -> str:
         return f"{self.dtype} ({', '.join('any' if n is None else str(n) for n in self.shape)})"
 
@@ -102,6 +107,7 @@ class StatefulEngine(Engine, Protocol):
     infer_stateful: takes every other input, one row for each of `people` in their order, and gives every
     other output; a person's state is what their last step left, zeros before the first. Nothing of it is
     copied while `people` stay the same. forget: a person's state is gone; unknown ones are ignored.
+    forget_everyone: nobody's state is left, as if the engine had just been opened.
     `infer` works as in any engine, and neither reads nor changes the state kept.
     """
 
@@ -111,6 +117,8 @@ class StatefulEngine(Engine, Protocol):
     def infer_stateful(self, feeds: Mapping[str, Array], people: Sequence[int]) -> Mapping[str, Array]: ...
 
     def forget(self, person: int) -> None: ...
+
+    def forget_everyone(self) -> None: ...
 
 
 @runtime_checkable
@@ -144,3 +152,13 @@ def check_feeds(inputs: Mapping[str, TensorSpec], feeds: Mapping[str, Array]) ->
         if not spec.accepts(feeds[name]):
             have = feeds[name]
             raise EngineError(f"input {name!r} must be {spec}, not {have.dtype} {have.shape}")
+
+
+def check_state(
+    pairs: Mapping[str, str], inputs: Mapping[str, TensorSpec], outputs: Mapping[str, TensorSpec]
+) -> None:
+    """Raise EngineError unless each state input and the output that becomes it are a row for each person."""
+    for source, target in pairs.items():
+        have, becomes = inputs.get(source), outputs.get(target)
+        if have is None or have != becomes or not have.is_rows:
+            raise EngineError(f"state {source!r} -> {target!r} is not a row for each person in and out")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +109,11 @@ def open_reported(
     raise EngineUnavailableError(f"{'; '.join(lost)}; nothing but {first} is here: pip install openvino")
 
 
+def threads_for(role: Role) -> int:
+    """Threads for a network on the CPU. A lifter's step is over before a second thread has woken up."""
+    return 1 if role == "lifter" else os.cpu_count() or 1
+
+
 def open_engine(model: Path, choice: Choice = "auto", threads: int = 0, role: Role = "estimator") -> Engine:
     """`open_reported`, with the fallback as a warning."""
     opened = open_reported(model, choice, threads, role)
@@ -123,9 +129,9 @@ def _open(backend: Backend, model: Path, threads: int, state: State, half: Path 
 
         return OpenVinoEngine(model, threads)
     if backend == "onnxruntime":
-        from realtime.engines.onnxruntime import OnnxRuntimeEngine
+        from realtime.engines.onnxruntime import OnnxRuntimeEngine, OnnxRuntimeSteps
 
-        return OnnxRuntimeEngine(model, threads)
+        return OnnxRuntimeSteps(model, threads, state) if state else OnnxRuntimeEngine(model, threads)
     from realtime.engines.tensorrt import open_tensorrt
 
     if half is not None:

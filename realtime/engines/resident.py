@@ -67,6 +67,12 @@ class ResidentState:
         self._free(person)
         self._rows = tuple(None if other == person else other for other in self._rows)
 
+    def forget_everyone(self) -> None:
+        """Drop everyone's state."""
+        for person in tuple(self._away):
+            self._free(person)
+        self._rows = ()
+
     def _set_aside(self, row: int) -> dict[str, int]:
         kept = {name: self._cuda.allocate(nbytes) for name, nbytes in self._row_bytes.items()}
         for name, nbytes in self._row_bytes.items():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from realtime.engines.base import DeviceTime, State, TensorSpec, check_feeds
+from realtime.engines.base import DeviceTime, State, TensorSpec, check_feeds, check_state
 from realtime.engines.build import DEFAULT_OPTIONS as BUILD_OPTIONS
 from realtime.engines.build import build_with, plan_key
 from realtime.engines.contexts import Contexts, KernelFile
@@ -87,7 +87,7 @@ class TensorRtEngine:
             self._plan = load_plan(library, plan)
             self._contexts = Contexts(library, self._plan.engine, cuda, options.graphs, options.kernels)
             self.inputs, self.outputs = self._plan.inputs, self._plan.outputs
-            self._check_pairs()
+            check_state(self.resident, self.inputs, self.outputs)
             self._allocate()
             self._warm_up()
         self.last_run, self.spent = None, DeviceTime()
@@ -127,6 +127,12 @@ class TensorRtEngine:
             with self._cuda.active():
                 self._state.forget(person)
 
+    def forget_everyone(self) -> None:
+        """Drop everyone's state."""
+        if self._state is not None:
+            with self._cuda.active():
+                self._state.forget_everyone()
+
     def close(self) -> None:
         """Free the GPU's memory."""
         if self._plan is None:
@@ -141,12 +147,6 @@ class TensorRtEngine:
             self._plan = self._state = None
         self._plan = self._state = None
         self._cuda.close()
-
-    def _check_pairs(self) -> None:
-        for source, target in self.resident.items():
-            have, becomes = self.inputs.get(source), self.outputs.get(target)
-            if have is None or have != becomes or have.shape[:1] != (None,):
-                raise EngineError(f"state {source!r} -> {target!r} is not a row for each person in and out")
 
     def _allocate(self) -> None:
         """What does not depend on the batch, at its largest, for good: addresses never change."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -30,8 +29,8 @@ class _Key:
 class Shelf:
     """Loads networks for `assemble`, telling how far it is, and keeps them when a pipeline frees them.
 
-    It serves one pipeline at a time. A net that keeps people's state by itself is not kept: the people of the
-    next pipeline are others. `load` loads one; a test gives its own.
+    It serves one pipeline at a time. A net that keeps people's state by itself forgets it between two: the
+    people of the next pipeline are others. `load` loads one; a test gives its own.
     """
 
     def __init__(self, tell: Tell, load: Callable[[Manifest, Choice], Model] = load_model) -> None:
@@ -67,10 +66,12 @@ class Shelf:
         """Take networks back from a pipeline that ended."""
         for model in models:
             key = self._lent.pop(id(model), None)
-            if key is None or isinstance(model.engine, StatefulEngine):
+            if key is None:
                 model.engine.close()
-            else:
-                self._kept[key] = model
+                continue
+            if isinstance(model.engine, StatefulEngine):
+                model.engine.forget_everyone()
+            self._kept[key] = model
 
     def forget(self) -> None:
         """Lent networks are not wanted back: whoever has them hangs."""
@@ -95,8 +96,3 @@ def download_progress(words: str) -> Progress:
     done = int(number) / 100 if percent and number.isdigit() else None
     detail = words.rsplit("|", maxsplit=1)[-1].strip() if percent else words
     return Progress("Downloading the networks (only this once)", detail, done)
-
-
-def threads_for(manifest: Manifest) -> int:
-    """A lifter's step is too small for several threads."""
-    return 1 if manifest.role == "lifter" else os.cpu_count() or 1

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from realtime.engines.base import DeviceTime, Engine, device_time
-from realtime.engines.open import Backend, open_engine
+from realtime.engines.open import Backend, open_engine, threads_for
 from realtime.manifest import Manifest
 from realtime.profiling.measure import Latency, times_ms
 from realtime.profiling.roofline import Peak, Work, work_of
@@ -27,9 +27,10 @@ _ON_CPU: tuple[Backend, ...] = ("onnxruntime", "openvino")
 class EngineRow:
     """One network on one back end at one batch size.
 
-    latency: one query after the other, with all threads. throughput_hz: samples a second with every core
-    busy, an engine of one thread on each; on a GPU, one query after the other. least_ms: the roofline's time.
-    peak_share: least_ms over the median. device: what the device's own clock says of a run, if it has one.
+    latency: one query after the other, with the threads that the pipeline gives such a net. throughput_hz:
+    samples a second with every core busy, an engine of one thread on each; on a GPU, one query after the
+    other. least_ms: the roofline's time. peak_share: least_ms over the median. device: what the device's own
+    clock says of a run, if it has one.
     """
 
     net: str
@@ -61,7 +62,7 @@ def rows(
     for manifest in manifests:
         path = manifest.check_file()
         for backend in backends:
-            opened = open_engine(path, backend, os.cpu_count() or 1, manifest.role)
+            opened = open_engine(path, backend, threads_for(manifest.role), manifest.role)
             try:
                 for batch in batches if _takes_batches(opened) else (1,):
                     yield _row(manifest, opened, backend, batch, seconds, peak)

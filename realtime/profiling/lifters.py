@@ -14,13 +14,13 @@ import numpy as np
 import onnx
 
 from realtime.engines.onnxruntime import OnnxRuntimeEngine
-from realtime.engines.open import open_reported
 from realtime.errors import EngineError
 from realtime.lift import Lifter
 from realtime.manifest import Manifest
 from realtime.profiling.measure import Latency, times_ms
 from realtime.profiling.temporal import FEATURES, CachedStep, TemporalNet
 from realtime.skeleton import H36M17
+from realtime.stream.assemble import load_model
 from realtime.types import FloatArray
 
 ROUNDS = 5
@@ -139,7 +139,7 @@ def in_turn(
 def steps(manifests: Sequence[Manifest], people: Sequence[int], seconds: float) -> Iterator[StepRow]:
     """Time shipped lifters' steps as the pipeline runs them, state and all."""
     for manifest in manifests:
-        engine = open_reported(manifest.check_file(), "auto", 1, "lifter").engine
+        engine = load_model(manifest, "auto").engine
         try:
             for count in people:
                 lifter, ids = Lifter(manifest, engine), list(range(count))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +14,7 @@ import realtime.sample as sample
 from realtime.camera import Intrinsics, load_intrinsics
 from realtime.engines.base import Engine
 from realtime.engines.forms import half_form
-from realtime.engines.open import Choice, choose, open_reported
+from realtime.engines.open import Choice, choose, open_reported, threads_for
 from realtime.errors import SourceError, UsageError
 from realtime.lift import Lifter, choose_lag
 from realtime.manifest import Manifest
@@ -195,9 +194,8 @@ class FreshNets:
 
 def load_model(manifest: Manifest, choice: Choice) -> Model:
     """Load a network into the back end that was chosen. Raises ModelError or EngineError."""
-    threads = 1 if manifest.role == "lifter" else os.cpu_count() or 1
     state = tuple((s.input, s.output) for s in manifest.state)
-    half = half_form(manifest)
+    half, threads = half_form(manifest), threads_for(manifest.role)
     opened = open_reported(manifest.check_file(), choice, threads, manifest.role, state, half)
     return Model(manifest, opened.engine, opened.fallback)
 

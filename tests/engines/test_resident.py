@@ -95,6 +95,19 @@ def test_a_person_forgotten_while_away_gives_the_memory_back(counter: bytes) -> 
     assert cuda.allocated_bytes < with_both
 
 
+def test_everyone_is_forgotten_at_once_the_present_and_the_absent(counter: bytes) -> None:
+    cuda = FakeCuda()
+    engine = resident(counter, cuda)
+    seen(engine, [1], 1)
+    with_one = cuda.allocated_bytes
+    assert seen(engine, [1, 2], 1, 2) == [202, 201]
+    assert seen(engine, [2], 2) == [402]
+    engine.forget_everyone()
+    assert cuda.allocated_bytes <= with_one
+    assert seen(engine, [2], 2) == [201]
+    assert seen(engine, [1, 2], 1, 2) == [101, 402]
+
+
 def test_a_step_that_fails_leaves_the_state_as_it_was(counter: bytes) -> None:
     cuda = FakeCuda()
     library = fake_library(cuda, "tensorrt-rtx")

@@ -165,6 +165,20 @@ def test_a_guess_that_does_spares_the_search_and_one_that_does_not_is_dropped() 
     assert short < len(ticks) - short
 
 
+def test_parts_that_are_too_coarse_are_made_finer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that was busy at the start makes few parts, each with something in it that needs FP32."""
+    monkeypatch.setattr("export.mixed._FEWEST_PARTS", 1)
+    monkeypatch.setattr("export.mixed._SEARCH_S", 0.0)
+    nodes = [
+        node("MatMul", "x w", "a"),
+        node("Add", "a far", "there"),
+        node("Sub", "there far", "back"),
+        node("MatMul", "back v", "y"),
+    ]
+    model = graph(nodes, {"w": WEIGHTS, "v": WEIGHTS, "far": np.full(4, 20000, np.float32)})
+    assert set(find_mixed(model, Line()).kept) == {"there", "back"}
+
+
 def test_the_search_says_when_nothing_is_to_gain() -> None:
     with pytest.raises(ModelError, match="nothing that could be FP16"):
         find_mixed(graph([node("Mul", "x w", "y")], {"w": np.float32(1e6)}), Line())

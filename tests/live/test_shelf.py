@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from realtime.engines.onnxruntime import OnnxRuntimeSteps
 from realtime.engines.open import Choice
 from realtime.live.shelf import Shelf, download_progress
 from realtime.live.state import Progress
 from realtime.manifest import Manifest
 from realtime.stream.assemble import Model
+from tests.engines.counter import STATE, write_counter
 from tests.fakes import FakeEngine, PastEngine
 
 
@@ -37,6 +41,17 @@ def test_a_network_given_back_is_not_loaded_again() -> None:
     loads.shelf.free([first])
     assert loads.shelf.load(LIFTER, "auto") is first
     assert len(loads.models) == 1
+
+
+def test_people_of_one_pipeline_are_strangers_to_the_next(tmp_path: Path) -> None:
+    engine = OnnxRuntimeSteps(write_counter(tmp_path), 1, STATE)
+    shelf = Shelf(lambda progress: None, lambda manifest, choice: Model(manifest, engine))
+    x = {"x": np.ones((1, 3), np.float32)}
+    for _ in range(2):
+        model = shelf.load(LIFTER, "auto")
+        assert model.engine is engine
+        assert engine.infer_stateful(x, [1])["seen"][0, 0] == 101
+        shelf.free([model])
 
 
 def test_one_in_use_is_not_lent_twice() -> None:

@@ -1,0 +1,156 @@
+"""Temporal state that ONNX Runtime keeps in the host's memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from realtime.engines.base import StatefulEngine
+from realtime.engines.onnxruntime import OnnxRuntimeEngine, OnnxRuntimeSteps
+from realtime.engines.open import open_engine, open_reported
+from realtime.errors import EngineError
+from realtime.lift import Lifter
+from realtime.models import catalogue
+from realtime.types import Array
+from tests.engines.counter import STATE, write_counter
+from tests.engines.test_resident import assert_same, rows
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_counter(tmp_path_factory.mktemp("steps"))
+
+
+@pytest.fixture
+def engine(path: Path) -> OnnxRuntimeSteps:
+    return OnnxRuntimeSteps(path, 1, STATE)
+
+
+def seen(engine: OnnxRuntimeSteps, people: Sequence[int], *values: float) -> list[float]:
+    out = engine.infer_stateful(rows(*values), people)
+    assert out.keys() == {"seen"}
+    return [float(v) for v in out["seen"][:, 0]]
+
+
+def test_state_follows_each_person(engine: OnnxRuntimeSteps) -> None:
+    assert seen(engine, [7], 1) == [101]
+    assert seen(engine, [7, 9], 1, 5) == [202, 501]
+    assert seen(engine, [9, 7], 5, 1) == [1002, 303]
+    assert seen(engine, [9], 5) == [1503]
+    assert seen(engine, [7, 9], 1, 5) == [404, 2004]
+    engine.forget(7)
+    engine.forget(12345)
+    assert seen(engine, [7, 9], 1, 5) == [101, 2505]
+    engine.forget(9)
+    assert seen(engine, [9, 7], 5, 1) == [501, 202]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.lists(st.integers(0, 9), unique=True, max_size=8, min_size=1), st.integers(0, 9)),
+        max_size=12,
+    )
+)
+def test_any_coming_and_going_is_as_with_state_from_outside(
+    path: Path, steps: list[tuple[list[int], int]]
+) -> None:
+    engine, expected = OnnxRuntimeSteps(path, 1, STATE), dict[int, tuple[float, int]]()
+    for people, gone in steps:
+        for person in people:
+            total, count = expected.get(person, (0.0, 0))
+            expected[person] = total + person, count + 1
+        wanted = [expected[p][0] * 100 + expected[p][1] for p in people]
+        assert seen(engine, people, *people) == wanted
+        engine.forget(gone)
+        expected.pop(gone, None)
+    engine.close()
+
+
+def test_everyone_is_forgotten_at_once_the_present_and_the_absent(engine: OnnxRuntimeSteps) -> None:
+    assert seen(engine, [7, 9], 1, 5) == [101, 501]
+    assert seen(engine, [7], 1) == [202]
+    engine.forget_everyone()
+    assert seen(engine, [7], 1) == [101]
+    assert seen(engine, [9, 7], 5, 1) == [501, 202]
+
+
+def test_the_answer_stays_in_one_place_while_the_people_stay(engine: OnnxRuntimeSteps) -> None:
+    """Nothing is bound or allocated anew from step to step."""
+    first = engine.infer_stateful(rows(1, 1), [3, 4])["seen"]
+    for step in range(2, 20):
+        assert engine.infer_stateful(rows(1, 1), [3, 4])["seen"] is first
+        assert first[:, 0].tolist() == [100 * step + step] * 2
+
+
+def test_plain_infer_leaves_the_state_alone(engine: OnnxRuntimeSteps) -> None:
+    assert seen(engine, [5], 1) == [101]
+    state: dict[str, Array] = {"sum": np.full((2, 3), 7, np.float32), "steps": np.zeros((2, 1), np.float32)}
+    out = engine.infer(rows(1, 2) | state)
+    assert out.keys() == engine.outputs.keys()
+    np.testing.assert_array_equal(out["next_sum"][:, 0], [8, 9])
+    assert seen(engine, [5], 1) == [202]
+
+
+def test_rows_and_people_must_match(engine: OnnxRuntimeSteps) -> None:
+    for people in ([1], [1, 1]):
+        with pytest.raises(EngineError, match="one row for each of"):
+            engine.infer_stateful(rows(1, 2), people)
+    with pytest.raises(EngineError, match=r"the engine takes \['x'\]"):
+        engine.infer_stateful({}, [1])
+    assert seen(engine, [1], 1) == [101]
+    engine.close()
+    with pytest.raises(EngineError, match="the engine is closed"):
+        engine.infer_stateful(rows(1), [1])
+
+
+@pytest.mark.parametrize("pair", [("x", "nothing"), ("x", "next_steps"), ("nothing", "seen")])
+def test_state_that_is_none_is_refused(path: Path, pair: tuple[str, str]) -> None:
+    with pytest.raises(EngineError, match="is not a row for each person in and out"):
+        OnnxRuntimeSteps(path, 1, (pair,))
+
+
+def test_of_a_model_that_does_not_say_its_sizes_nothing_is_kept(path: Path, tmp_path: Path) -> None:
+    model = onnx.load(path)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[1].dim_param = f"size of {value.name}"
+    onnx.save(model, tmp_path / "unsaid.onnx")
+    engine = OnnxRuntimeSteps(tmp_path / "unsaid.onnx", 1, STATE)
+    assert not engine.resident
+    with pytest.raises(EngineError, match="without state pairs: use infer"):
+        engine.infer_stateful(rows(1), [1])
+
+
+def test_only_an_engine_that_is_given_state_keeps_any(path: Path) -> None:
+    kept = open_reported(path, "onnxruntime", 1, "lifter", STATE).engine
+    assert isinstance(kept, StatefulEngine)
+    assert kept.resident == dict(STATE)
+    plain = open_engine(path, "onnxruntime", 1, "lifter")
+    assert isinstance(plain, OnnxRuntimeEngine)
+    assert not isinstance(plain, StatefulEngine)
+
+
+@pytest.mark.parametrize("name", catalogue.lifter_names())
+def test_every_shipped_lifter_is_the_same_with_its_state_kept(name: str) -> None:
+    """People come and go, and one is dropped, against the same lifter that is handed its state every time."""
+    manifest = catalogue.lifter(name)
+    pairs = tuple((s.input, s.output) for s in manifest.state)
+    engine = open_reported(manifest.path, "onnxruntime", 1, "lifter", pairs).engine
+    if pairs:
+        assert isinstance(engine, StatefulEngine)
+        assert engine.resident == dict(pairs)
+    ours, theirs = Lifter(manifest, engine), Lifter(manifest, open_engine(manifest.path, "onnxruntime", 1))
+    random = np.random.default_rng(0)
+    for ids in ([4], [4], [4, 8], [8, 4, 1], [8, 4, 1], [1], [8, 1], [4, 8]):
+        rays = random.standard_normal((len(ids), 17, 2)).astype(np.float32) * 0.1
+        score = np.ones((len(ids), 17), np.float32)
+        assert_same(ours.step(rays, score, ids), theirs.step(rays, score, ids))
+        if ids == [8, 4, 1]:
+            ours.drop(4)
+            theirs.drop(4)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from realtime.skeleton import H36M17
 
@@ -62,14 +63,23 @@ class View:
 def facing(ray: Tensor) -> Tensor:
     """The least rotation that takes the direction of a ray (..., 1, 2) to z, (..., 3, 3) for row vectors.
 
-    With d the unit direction and s = d + z it is I - s s' / s.z + 2 d z', that is
-    diag(1, 1, -1) + s' (2 z - s / s.z).
+    It is two reflections: at the plane square to the unit vector s halfway between the direction and z, then
+    of z itself, that is (I - 2 s' s) diag(1, 1, -1).
     """
-    lean = (1 + (ray * ray).sum(-1, keepdim=True)).sqrt()
-    half = torch.cat([ray / lean, 1 + 1 / lean], dim=-1)
-    across = torch.tensor([[0.0, 0.0, 2.0]], dtype=ray.dtype) - half / half[..., 2:]
-    mirror = torch.diag(torch.tensor([1.0, 1.0, -1.0], dtype=ray.dtype))
-    return mirror + half.transpose(-1, -2) * across
+    halfway = _unit(_with_one(ray)) + torch.tensor([[0.0, 0.0, 1.0]], dtype=ray.dtype)
+    halfway = _unit(halfway)
+    twice = halfway * torch.tensor([[2.0, 2.0, -2.0]], dtype=ray.dtype)
+    return torch.diag(torch.tensor([1.0, 1.0, -1.0], dtype=ray.dtype)) - halfway.transpose(-1, -2) @ twice
+
+
+def _with_one(rays: Tensor) -> Tensor:
+    """Rays (..., 2) as points (..., 3) at z = 1."""
+    return functional.pad(rays, (0, 1), value=1.0)
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    length: Tensor = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
+    return vectors / length
 
 
 def view(rays: Tensor, score: Tensor, weights: Tensor) -> View:
@@ -81,24 +91,25 @@ def view(rays: Tensor, score: Tensor, weights: Tensor) -> View:
     zero = torch.zeros((), dtype=rays.dtype)
     seen = (score > 0).unsqueeze(-1)
     rays = torch.where(seen, rays, zero).clamp(-_MAX_RAY, _MAX_RAY)
-    weight = (score * weights).unsqueeze(-2)
-    total = weight.sum(-1, keepdim=True) + _PRIOR_WEIGHT
-    share = weight / total
+    prior = torch.tensor([_PRIOR_WEIGHT], dtype=rays.dtype)
+    total = functional.linear(score, weights.unsqueeze(0), prior)
+    weight = score * weights / total
+    share = weight.unsqueeze(-2)
     mean = share @ rays
 
     turn = facing(mean)
-    turned = rays @ turn[..., :2, :] + turn[..., 2:, :]
-    sideways, forward = torch.split(turned, [2, 1], dim=-1)
+    sideways, forward = torch.split(_with_one(rays) @ turn, [2, 1], dim=-1)
     virtual = sideways / forward.clamp(min=_MIN_FORWARD)
     offset = virtual - share @ virtual
-    square = (share @ (offset * offset)).sum(-1, keepdim=True) + _PRIOR_WEIGHT * _PRIOR_SCALE**2 / total
+    square = (weight * offset.square().sum(-1)).sum(-1, keepdim=True) + prior * _PRIOR_SCALE**2 / total
     scale = square.sqrt().clamp(min=_MIN_SCALE)
 
-    normal = (offset / scale).clamp(-_MAX_COORDINATE, _MAX_COORDINATE)
-    normal = torch.where(seen, normal, zero).flatten(-2)
+    normal = torch.where(seen, offset, zero).flatten(-2) / scale
     log_scale = scale.log() - _LOG_SCALE_CENTRE
-    features = torch.cat([normal, score, torch.cat([log_scale, mean], dim=-1)[..., 0, :]], dim=-1)
-    return View(turn, virtual, share, scale[..., 0, :], features)
+    features = torch.cat(
+        [normal.clamp(-_MAX_COORDINATE, _MAX_COORDINATE), score, log_scale, mean.flatten(-2)], dim=-1
+    )
+    return View(turn, virtual, share, scale, features)
 
 
 def place(seen: View, pose: Tensor, log_size: Tensor) -> tuple[Tensor, Tensor]:
@@ -112,9 +123,9 @@ def place(seen: View, pose: Tensor, log_size: Tensor) -> tuple[Tensor, Tensor]:
     depth = (log_size.clamp(*_LOG_SIZE_RANGE).exp() / seen.scale).unsqueeze(-1)
     across, ahead = torch.split(pose, [2, 1], dim=-1)
     sideways = seen.share @ (seen.rays * (ahead + depth) - across)
-    together = torch.cat([pose, torch.cat([sideways, depth], dim=-1)], dim=-2)
-    real = together @ seen.turn.transpose(-1, -2)
-    return real[..., :JOINTS, :], real[..., JOINTS, 2:].clamp(min=_MIN_DEPTH_M)
+    back = seen.turn.transpose(-1, -2)
+    root_depth = torch.cat([sideways, depth], dim=-1) @ back[..., 2:]
+    return pose @ back, root_depth[..., 0].clamp(min=_MIN_DEPTH_M)
 
 
 def upright(seen: View, pose: Tensor) -> Tensor:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -70,3 +73,32 @@ class CausalTaps(nn.Module):
         window = torch.cat([state, x.unsqueeze(1)], dim=1)
         out: Tensor = self.mix(window.index_select(1, self.picks).flatten(1))
         return out, window[:, 1:]
+
+
+class ResidualTaps(nn.Module):
+    """x + linear(relu(causal taps of the layer norm of x))."""
+
+    def __init__(self, width: int, dilation: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.taps = CausalTaps(width, width, dilation)
+        self.mix = nn.Linear(width, width)
+        nn.init.normal_(self.mix.weight, std=0.5 / math.sqrt(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, T, width) -> (N, T, width)."""
+        out: Tensor = x + self.mix(torch.relu(self.taps(self.norm(x))))
+        return out
+
+    @property
+    def ring_sizes(self) -> list[int]:
+        """Of the frames that a step must be given: the oldest tap, between, the middle tap, the rest."""
+        width, between = self.taps.size_in, (self.taps.dilation - 1) * self.taps.size_in
+        return [width, between, width, between]
+
+    def step(self, x: Tensor, ring: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """One frame (N, width), and the frames before it in parts (N, ring_sizes), which move on by one."""
+        oldest, between, middle, rest = ring
+        normed = self.norm(x)
+        mixed = self.taps.mix(torch.cat([oldest, middle, normed], dim=-1))
+        return x + self.mix(torch.relu(mixed)), [between, middle, rest, normed]

@@ -8,23 +8,27 @@
 - Scores gate the keypoints' features (anatomy-aware, visibility attention).
 - Motion is asked to be right, not only places (seq2seq).
 
-And one thing more. With lengths and a distance, a bone's slant follows from how short it looks, but for its
-sign; so the network says signs and how far to trust that geometry, and a bone that is seen well is put where
-its ray says. One network answers for several `LAGS`: with k frames of look-ahead, or k frames ahead of time.
+And one thing more: geometry draws each bone to what its rays and its length say of it (`Refinement`), as far
+as the network trusts them. One network answers for several `LAGS`: with k frames of look-ahead, or k frames
+ahead of time. `mirrored`, it is asked for the person and for their mirror image, in one batch, and says the
+mean: worth 1 to 2 % on held-out bodies, but not shipped, as it costs 10 mm on the sample (docs/results.md).
 """
 
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from export.nets.bones import BONES, bone_ends, bone_paths
+from export.nets.bones import BONES, bone_paths
 from export.nets.geometry import FEATURES, JOINTS, View, joint_weights, place, view
+from export.nets.mirror import bones_table, joints_table, mirrored_table
+from export.nets.refinement import BONE_SCALE_M, GATES, Refinement
 from export.nets.step import CONFIDENCE, DEPTH, LAG, POSE, RAYS, ROOT_DEPTH, ROOT_DEPTH_SIGMA, SCORE, Tensors
-from export.nets.taps import CausalTaps
+from export.nets.taps import ResidualTaps
 from realtime.skeleton import H36M17
 
 LAGS = (0, 2, 5, -1, -2, -3)
@@ -39,6 +43,7 @@ _TAPS = 3
 _INPUT = FEATURES + JOINTS + 1
 _SCORES = slice(2 * JOINTS, 3 * JOINTS)
 _VIEW = 9 + 2 * JOINTS + JOINTS + 1
+_SEEN = _INPUT + _VIEW
 _REACH = max(LAGS)
 _BRIEF, _LASTING = 0.85, 0.99
 """What a frame's share in an average keeps from one frame to the next. The brief average says all it likes;
@@ -51,10 +56,7 @@ _LOG_SIZE_CENTRE = math.log(0.42)
 _LOG_SPREAD_CENTRE = math.log(0.08)
 _LOG_SPREAD_RANGE = (-4.5, 1.0)
 _MIN_SCALE = 0.01
-_BONE_SCALE_M = 0.25
-_SIGN_SOFTNESS = 0.3
-_FLATTEST = 0.05
-_SIZES = {"bones": 3 * BONES, "gates": 2 * BONES, "size": 2, "sure": JOINTS}
+_SIZES = {"bones": 3 * BONES, "gates": GATES * BONES, "size": 2, "sure": JOINTS}
 _OUT = sum(_SIZES.values())
 
 _USUAL_M = {
@@ -76,25 +78,22 @@ def _behind() -> Tensor:
     return table
 
 
-class Block(nn.Module):
-    """x + linear(relu(causal taps of the layer norm of x))."""
+def _mirror_in() -> Tensor:
+    """(_INPUT, _INPUT): what the network is fed of the mirror image."""
+    score, size, mean, there = (
+        joints_table([1.0]),
+        torch.eye(1),
+        torch.diag(torch.tensor([-1.0, 1.0])),
+        torch.eye(1),
+    )
+    return mirrored_table([joints_table([-1.0, 1.0]), score, size, mean, joints_table([1.0]), there])
 
-    def __init__(self, width: int, dilation: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.taps = CausalTaps(width, width, dilation)
-        self.mix = nn.Linear(width, width)
-        nn.init.normal_(self.mix.weight, std=0.5 / math.sqrt(width))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, T, width) -> (N, T, width)."""
-        out: Tensor = x + self.mix(torch.relu(self.taps(self.norm(x))))
-        return out
-
-    def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """One frame (N, width)."""
-        mixed, state = self.taps.step(self.norm(x), state)
-        return x + self.mix(torch.relu(mixed)), state
+def _mirror_out() -> Tensor:
+    """(_OUT, _OUT): what it says of the mirror image, of the person."""
+    return mirrored_table(
+        [bones_table([-1.0, 1.0, 1.0]), bones_table([1.0] * GATES), torch.eye(2), joints_table([1.0])]
+    )
 
 
 class Unified(nn.Module):
@@ -111,7 +110,13 @@ class Unified(nn.Module):
     kind_of_bone: Tensor
     behind: Tensor
     paths: Tensor
-    ends: Tensor
+    mirror_in: Tensor
+    mirror_out: Tensor
+    kept: Tensor
+    centre: Tensor
+    newest: Tensor
+    all_input: Tensor
+    scores: Tensor
 
     def __init__(
         self,
@@ -120,13 +125,16 @@ class Unified(nn.Module):
         memory: bool = True,
         refine: bool = True,
         use_depth: bool = True,
+        second_look: bool = False,
+        mirrored: bool = False,
     ) -> None:
         super().__init__()
         self.width, self.dilations = width, tuple(dilations)
         self.memory, self.refine, self.use_depth = memory, refine, use_depth
+        self.mirrored = mirrored
         self.stem = nn.Linear(_TAPS * _INPUT, width)
         self.visibility = nn.Linear(_TAPS * JOINTS, width)
-        self.blocks = nn.ModuleList(Block(width, d) for d in self.dilations)
+        self.blocks = nn.ModuleList(ResidualTaps(width, d) for d in self.dilations)
         self.frame_1, self.frame_2 = nn.Linear(_INPUT, 2 * _MEMORY), nn.Linear(2 * _MEMORY, 2 * _MEMORY)
         self.body = nn.Linear(_MEMORY + 1, _BODY)
         self.body_head = nn.Linear(_BODY, len(_KINDS))
@@ -136,6 +144,7 @@ class Unified(nn.Module):
         for head in (self.body_head, self.answer_head):
             nn.init.normal_(head.weight, std=0.01)
             nn.init.zeros_(head.bias)
+        self.refinement = Refinement(second_look)
         constants = {
             "joint_weight": joint_weights(),
             "usual": torch.tensor([_USUAL_M[_KINDS[kind]] for kind in _kind_of_bone()]),
@@ -144,7 +153,13 @@ class Unified(nn.Module):
             .T.contiguous(),
             "behind": _behind(),
             "paths": bone_paths(),
-            "ends": bone_ends(),
+            "mirror_in": _mirror_in(),
+            "mirror_out": _mirror_out(),
+            "kept": torch.tensor([_BRIEF, _LASTING]).repeat_interleave(2 * _MEMORY),
+            "centre": torch.tensor([_LOG_SIZE_CENTRE, _LOG_SPREAD_CENTRE]),
+            "newest": torch.arange(_REACH + 1 - _TAPS, _REACH + 1)[:, None] * _SEEN + torch.arange(_INPUT),
+            "all_input": torch.arange(_INPUT)[None],
+            "scores": (torch.arange(_TAPS)[:, None] * _INPUT + torch.arange(_INPUT)[_SCORES]).flatten(),
         }
         for name, value in constants.items():
             self.register_buffer(name, value, persistent=False)
@@ -158,61 +173,90 @@ class Unified(nn.Module):
 
     @property
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """The last frames as seen, the blocks' windows, the sums of the body's two averages."""
-        rings = tuple((2 * d, self.width) for d in self.dilations)
-        return ((_REACH, _INPUT + _VIEW), *rings, (2, _MEMORY), (2, _MEMORY))
+        """One vector, as a small net's step costs what its operators cost to start.
+
+        In it: the last frames as seen; then the blocks' windows and the sums of the body's two averages, of
+        the person, and of their mirror image where the net is mirrored.
+        """
+        return ((_REACH * _SEEN + self._sides_seen * sum(self._side_sizes),),)
+
+    @property
+    def _side_sizes(self) -> list[int]:
+        rings = [size for block in self.blocks for size in cast("ResidualTaps", block).ring_sizes]
+        return [*rings, 4 * _MEMORY]
+
+    @property
+    def _sides_seen(self) -> int:
+        return 2 if self.mirrored else 1
 
     def forward(self, given: Tensors) -> dict[str, Tensor]:
         """Every frame of clips that start with no past, each at its `lag`."""
         seen = self._look(given)
-        start = seen.new_zeros(len(seen), 2, _MEMORY)
-        hidden, (code, bones) = self._hidden(seen), self._bodies(seen[..., :_INPUT], start)
         clips, frames = seen.shape[:2]
+        rows = self._sides(seen[..., :_INPUT])
+        start = seen.new_zeros(len(rows), 2 * _MEMORY)
+        parts = (self._hidden(rows), *self._bodies(rows, start))
         padded = functional.pad(seen, (0, 0, _REACH, 0))
         window = torch.stack([padded[:, k : k + frames] for k in range(_REACH + 1)], dim=-2)
-        parts = (hidden, code, bones, window, given[LAG])
-        flat = (part.flatten(0, 1) for part in parts)
-        answer = self._answer(*flat)
+        # Frame by frame, and the sides of a frame one after the other, as a step has them.
+        hidden, code, bones = (
+            part.unflatten(0, (clips, -1)).transpose(1, 2).flatten(0, 2)  # type: ignore[no-untyped-call]
+            for part in parts
+        )
+        lag = given[LAG].flatten(0, 1)
+        picked = self._picked(window.flatten(0, 1), lag)
+        said = self._heads(self._fused(hidden, code, bones, self._sides(picked[:, :_INPUT])))
+        raw = (lag[:, None, None] @ said.unflatten(0, (-1, self._sides_seen))).squeeze(2)  # type: ignore[no-untyped-call]
+        answer = self._answer(raw, bones, picked)
         return {name: value.unflatten(0, (clips, frames)) for name, value in answer.items()}  # type: ignore[no-untyped-call]
 
     def forward_step(
         self, given: Tensors, state: tuple[Tensor, ...]
     ) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
         """One frame of N tracks."""
-        recent, *rings, brief, lasting = state
-        seen = self._look(given)
-        window = torch.cat([recent, seen.unsqueeze(1)], dim=1)
-        last = window[:, -_TAPS:]
-        x, following = self._stem(last[..., :_INPUT].flatten(1), last[..., _SCORES].flatten(1)), []
-        for block, ring in zip(self.blocks, rings, strict=True):
-            assert isinstance(block, Block)
-            x, after = block.step(x, ring)
-            following.append(after)
-        added = self._frame_sums(seen[..., :_INPUT])
-        brief, lasting = _BRIEF * brief + added, _LASTING * lasting + added
-        answer = self._answer(x, self._code(brief), self._bones(lasting), window, given[LAG])
-        return answer, (window[:, 1:], *following, brief, lasting)
+        each = sum(self._side_sizes)
+        frames, past = torch.split(state[0], [_REACH * _SEEN, self._sides_seen * each], dim=-1)
+        window = torch.cat([frames, self._look(given)], dim=-1)
+        *rings, sums = torch.split(past.reshape(-1, each), self._side_sizes, dim=-1)
+        last = self._sides_of(window, self.newest)
+        x, following = self._stem(last, last.index_select(1, self.scores)), []
+        for k, block in enumerate(self.blocks):
+            assert isinstance(block, ResidualTaps)
+            x, after = block.step(x, rings[4 * k : 4 * k + 4])
+            following += after
+        added = self._frame_sums(last[:, -_INPUT:])
+        sums = self.kept * sums + torch.cat([added, added], dim=-1)
+        code, lasting = torch.split(
+            self._code(sums.reshape(-1, 2 * _MEMORY)).reshape(-1, 2 * _BODY), _BODY, dim=-1
+        )
+        bones: Tensor = self.body_head(lasting)
+        picked = self._picked(window.reshape(-1, _REACH + 1, _SEEN), given[LAG])
+        fused = self._fused(x, code, bones, self._sides_of(picked, self.all_input))
+        answer = self._answer(self._head(fused, given[LAG]), bones, picked)
+        past = torch.cat([*following, sums], dim=-1).reshape(-1, self._sides_seen * each)
+        return answer, (torch.cat([window[:, _SEEN:], past], dim=-1),)
 
     def training_answer(
         self, given: Tensors, past: tuple[Tensor, Tensor, Tensor], lags: tuple[int, ...]
     ) -> dict[int, dict[str, Tensor]]:
         """Every frame of clips, at each of some lags; with `bones_m`, `first_pose` besides.
 
+        Never mirrored: half of the clips to train on are mirror images already.
         past: rays (N, P, 17, 2), score (N, P, 17) of frames before the clip, and how many of them count (N,).
         """
         seen = self._look(given)
         rays, score, count = past
         early = self._look({RAYS: rays, SCORE: score, DEPTH: torch.zeros_like(score)})[..., :_INPUT]
         there = torch.arange(rays.shape[1]) < count[:, None]
-        start = (self._frame_sums(early) * there[..., None, None]).sum(dim=1)
+        start = (self._frame_sums(early) * there[..., None]).sum(dim=1)
         size = seen.shape[:2]
-        parts = (self._hidden(seen), *self._bodies(seen[..., :_INPUT], start))
+        parts = (self._hidden(seen[..., :_INPUT]), *self._bodies(seen[..., :_INPUT], start))
         hidden, code, bones = (part.flatten(0, 1) for part in parts)
         out = {}
         for lag in lags:
             shift = max(lag, 0)
             picked = functional.pad(seen, (0, 0, shift, 0))[:, : size[1]].flatten(0, 1)
-            raw = self._heads(hidden, code, bones, picked[:, :_INPUT])[:, LAGS.index(lag)]
+            raw = self._heads(self._fused(hidden, code, bones, picked[:, :_INPUT]))[:, LAGS.index(lag)]
             out[lag] = {k: v.unflatten(0, size) for k, v in self._place(raw, bones, picked).items()}  # type: ignore[no-untyped-call]
         return out
 
@@ -220,19 +264,29 @@ class Unified(nn.Module):
         """(..., _INPUT + _VIEW): what the network is fed of a frame, and the view that its answer needs."""
         seen = view(given[RAYS], given[SCORE], self.joint_weight)
         depth = given[DEPTH] if self.use_depth else torch.zeros_like(given[DEPTH])
-        there = (depth.abs().sum(-1, keepdim=True) > 0).to(depth.dtype)
+        there = depth.abs().sum(-1, keepdim=True).sign()
         depth = (depth / seen.scale).clamp(-_MAX_DEPTH, _MAX_DEPTH)
         parts = [seen.features, depth, there, seen.turn.flatten(-2), seen.rays.flatten(-2)]
         return torch.cat([*parts, seen.share.squeeze(-2), seen.scale], dim=-1)
+
+    def _sides(self, x: Tensor) -> Tensor:
+        """(N, ..., _INPUT) -> (2 N, ..., _INPUT), each person and then their mirror image; or as it is."""
+        return torch.stack([x, x @ self.mirror_in], dim=1).flatten(0, 1) if self.mirrored else x
+
+    def _sides_of(self, frames: Tensor, places: Tensor) -> Tensor:
+        """The same of frames in a row (N, ...), (N * sides, places). places: (frames, _INPUT) in it."""
+        if not self.mirrored:
+            return frames.index_select(1, places.flatten())
+        sign, swapped = self.mirror_in.sum(0), self.mirror_in.abs().argmax(0)
+        both = torch.cat([places.flatten(), places[:, swapped].flatten()])
+        signs = torch.cat([torch.ones(places.numel()), sign.repeat(places.shape[0])])
+        return (frames.index_select(1, both) * signs).reshape(-1, places.numel())
 
     def _hidden(self, seen: Tensor) -> Tensor:
         frames = seen.shape[1]
         padded = functional.pad(seen, (0, 0, _TAPS - 1, 0))
         taps = [padded[:, k : k + frames] for k in range(_TAPS)]
-        x = self._stem(
-            torch.cat([t[..., :_INPUT] for t in taps], dim=-1),
-            torch.cat([t[..., _SCORES] for t in taps], dim=-1),
-        )
+        x = self._stem(torch.cat(taps, dim=-1), torch.cat([t[..., _SCORES] for t in taps], dim=-1))
         for block in self.blocks:
             x = block(x)
         return x
@@ -242,66 +296,77 @@ class Unified(nn.Module):
         return torch.relu(self.stem(window) * (1 + torch.tanh(self.visibility(scores))))
 
     def _frame_sums(self, x: Tensor) -> Tensor:
-        """What one frame adds to the body's sums, (..., 2, _MEMORY): weighted values, and weights."""
+        """What one frame adds to the body's sums, (..., 2 * _MEMORY): weighted values, and weights."""
         value, logit = torch.split(self.frame_2(torch.relu(self.frame_1(x))), [_MEMORY, _MEMORY], dim=-1)
-        anyone = (x[..., _SCORES].sum(-1, keepdim=True) > 0).to(x.dtype)
+        anyone = x[..., _SCORES].sum(-1, keepdim=True).sign()
         weight = anyone * logit.clamp(-_MAX_LOGIT, _MAX_LOGIT).exp()
-        return torch.stack([weight * value, weight], dim=-2)
+        return torch.cat([weight * value, weight], dim=-1)
 
     def _bodies(self, x: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
         """The body's code (N, T, _BODY) and its bones (N, T, kinds) after each frame of clips.
 
-        start: (N, 2, _MEMORY), the lasting sums before them.
+        start: (N, 2 * _MEMORY), the lasting sums before them.
         """
         added = self._frame_sums(x)
-        brief, lasting = (
-            (_kept(x.shape[1], decay, x) @ added.flatten(-2)).unflatten(-1, (2, _MEMORY))  # type: ignore[no-untyped-call]
-            for decay in (_BRIEF, _LASTING)
-        )
+        brief, lasting = (_kept(x.shape[1], decay, x) @ added for decay in (_BRIEF, _LASTING))
         left = _LASTING ** torch.arange(1, x.shape[1] + 1, dtype=x.dtype)
-        return self._code(brief), self._bones(lasting + left[:, None, None] * start.unsqueeze(1))
+        bones = self.body_head(self._code(lasting + left[:, None] * start.unsqueeze(1)))
+        return self._code(brief), bones
 
     def _code(self, sums: Tensor) -> Tensor:
-        value, weight = sums[..., 0, :], sums[..., 1, :]
+        """(..., 2 * _MEMORY) -> (..., _BODY)."""
+        value, weight = torch.split(sums, _MEMORY, dim=-1)
         mean = value / (weight + 1e-3)
         total = weight.mean(-1, keepdim=True)
         evidence = total / (total + _MUCH)
         code = torch.relu(self.body(torch.cat([mean, evidence], dim=-1)))
         return code if self.memory else torch.zeros_like(code)
 
-    def _bones(self, sums: Tensor) -> Tensor:
-        """Logarithms of each kind of bone's length over the usual one, (..., kinds)."""
-        bones: Tensor = self.body_head(self._code(sums))
-        return bones
-
-    def _heads(self, hidden: Tensor, code: Tensor, bones: Tensor, x: Tensor) -> Tensor:
-        """(N, L, _OUT)."""
+    def _fused(self, hidden: Tensor, code: Tensor, bones: Tensor, x: Tensor) -> Tensor:
+        """What the heads are told, (N, features)."""
         known = [x, code, bones]
         fused = torch.relu(self.gather(torch.cat([hidden, *known], dim=-1))) + hidden
-        out: Tensor = self.answer_head(torch.cat([fused, *known], dim=-1))
+        return torch.cat([fused, *known], dim=-1)
+
+    def _heads(self, fused: Tensor) -> Tensor:
+        """What is said for every lag, (N, L, _OUT)."""
+        out: Tensor = self.answer_head(fused)
         return out.reshape(-1, len(LAGS), _OUT)
 
-    def _answer(
-        self, hidden: Tensor, code: Tensor, bones: Tensor, window: Tensor, lag: Tensor
-    ) -> dict[str, Tensor]:
-        """window: (N, _REACH + 1, _INPUT + _VIEW), the newest last. lag: (N, L)."""
-        picked = ((lag @ self.behind).unsqueeze(1) @ window).squeeze(1)
-        raw = (lag.unsqueeze(1) @ self._heads(hidden, code, bones, picked[:, :_INPUT])).squeeze(1)
-        answer = self._place(raw, bones, picked)
+    def _head(self, fused: Tensor, lag: Tensor) -> Tensor:
+        """The same for the lag asked for alone, (N, sides, _OUT): a step reads no other lag's weights."""
+        weight = self.answer_head.weight.reshape(len(LAGS), _OUT, -1).transpose(1, 2)
+        bias = self.answer_head.bias.reshape(len(LAGS), _OUT)
+        rows = fused.reshape(-1, self._sides_seen, self.answer_head.in_features)
+        return rows @ weight[lag.argmax(dim=-1)] + (lag @ bias).unsqueeze(1)
+
+    def _picked(self, window: Tensor, lag: Tensor) -> Tensor:
+        """(N, _SEEN): the frame that an answer is about, out of (N, _REACH + 1, _SEEN), the newest last."""
+        return ((lag @ self.behind).unsqueeze(1) @ window).squeeze(1)
+
+    def _answer(self, raw: Tensor, bones: Tensor, picked: Tensor) -> dict[str, Tensor]:
+        """raw: (N, sides, _OUT). bones: (N * sides, kinds)."""
+        if self.mirrored:
+            one, other = raw.unbind(1)
+            said, bones = (one + other @ self.mirror_out) / 2, bones.reshape(-1, 2, len(_KINDS)).mean(1)
+        else:
+            said = raw.reshape(-1, _OUT)
+        answer = self._place(said, bones, picked)
         return {name: answer[name] for name in self.outputs}
 
     def _place(self, raw: Tensor, log_bones: Tensor, picked: Tensor) -> dict[str, Tensor]:
         """From the head's numbers to metres in the real camera."""
         seen = _view_of(picked)
         bones, gates, size, sure = torch.split(raw, list(_SIZES.values()), dim=-1)
-        log_size, log_spread = torch.split(size, [1, 1], dim=-1)
-        log_size = log_size + _LOG_SIZE_CENTRE
+        log_size, log_spread = torch.split(size + self.centre, [1, 1], dim=-1)
         lengths = (self.usual * (log_bones @ self.kind_of_bone).exp()).unsqueeze(-1)
-        first = bones.reshape(-1, BONES, 3) * _BONE_SCALE_M
-        vectors = self._refined(first, lengths, gates.reshape(-1, BONES, 2), seen, log_size)
+        first = bones.reshape(-1, BONES, 3) * BONE_SCALE_M
+        vectors = first
+        if self.refine:
+            vectors = self.refinement(first, gates.reshape(-1, BONES, GATES), lengths, seen, log_size)
         vectors = vectors * (lengths / (vectors.square().sum(-1, keepdim=True) + 1e-8).sqrt())
         pose, root_depth = place(seen, self.paths @ vectors, log_size)
-        spread = (log_spread + _LOG_SPREAD_CENTRE).clamp(*_LOG_SPREAD_RANGE).exp()
+        spread = log_spread.clamp(*_LOG_SPREAD_RANGE).exp()
         sigma = root_depth * spread * (LAPLACE_ONE_SIGMA * self.spread_scale)
         return {
             POSE: pose,
@@ -312,20 +377,6 @@ class Unified(nn.Module):
             "first_pose": (self.paths @ first) @ seen.turn.transpose(-1, -2),
             "sure": sure,
         }
-
-    def _refined(self, first: Tensor, lengths: Tensor, gates: Tensor, seen: View, log_size: Tensor) -> Tensor:
-        """Bone vectors (..., 16, 3) drawn to what the rays, the distance and the lengths say of them."""
-        if not self.refine:
-            return first
-        depth = (log_size.clamp(-4.0, 1.0).exp() / seen.scale).unsqueeze(-1)
-        across = self.ends @ (seen.rays * (depth + (self.paths @ first)[..., 2:]))
-        usable = (self.ends.abs() @ (seen.share.transpose(-1, -2) > 0).to(first.dtype)) > 1.5
-        trust = torch.sigmoid(gates) * usable.to(first.dtype)
-        square = lengths * lengths
-        slant = (square - across.square().sum(-1, keepdim=True)).clamp(min=0) + _FLATTEST**2 * square
-        ahead = torch.tanh(first[..., 2:] / (_SIGN_SOFTNESS * lengths)) * slant.sqrt()
-        beside = first[..., :2] + trust[..., :1] * (across - first[..., :2])
-        return torch.cat([beside, first[..., 2:] + trust[..., 1:] * (ahead - first[..., 2:])], dim=-1)
 
 
 def _kept(frames: int, decay: float, like: Tensor) -> Tensor:

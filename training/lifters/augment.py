@@ -10,6 +10,7 @@ import numpy as np
 
 from realtime.skeleton import H36M17
 from realtime.types import Array, FloatArray
+from training.lifters.bent import bent
 from training.lifters.crouch import crouched, depths, over_the_feet
 from training.mocap.motion import Motion
 from training.mocap.rotations import axis_angle, unit
@@ -112,15 +113,21 @@ class ClipSampler:
         spans = bodies_m.sum(axis=1, keepdims=True)
         self._bodies_m = (bodies_m * spans.mean() / spans).astype(np.float32)
 
-    def sample(self, rng: np.random.Generator, clips: int, frames: int, past: int = 0) -> FloatArray:
+    def sample(
+        self, rng: np.random.Generator, clips: int, frames: int, past: int = 0, bent_share: float = 0.0
+    ) -> FloatArray:
         """(clips, frames + past, 17, 3) metres, world, y up, each clip on a body of its own.
 
         The last `past` frames of each are the same person at random times of the same take, near the clip.
+        bent_share: of the clips, in which the person holds trunk, head, arms or legs otherwise.
         """
         take = rng.choice(len(self._lengths), clips, p=self._share)
         crouching = rng.random(clips) < _CROUCHED_SHARE
         joints_m = self._read(rng, take, (frames, past), crouching)
         vectors = _with_borrowed_arms(rng, joints_m)
+        if bent_share:
+            some = np.flatnonzero(rng.random(clips) < bent_share)
+            vectors[some] = bent(rng, vectors[some], torso_axes(joints_m[some]))
         lengths_m, stature = self._bodies(rng, clips)
         upright_m = _on_body(vectors, lengths_m)
         root_m = self._roots(rng, take, joints_m[:, :, H36M17.index("pelvis")], stature, frames)

@@ -50,12 +50,14 @@ class Mixture:
     """What clips are made of: shares of exact 2D and of records; the rest is motion through the error model.
 
     kind: what is drawn of the error model (`ErrorModel.draw`). Without records their share is motion too.
-    usual: share of the clips of motion that cameras of the usual kind see, in place of any.
+    usual: share of the clips of motion that cameras of the usual kind see, in place of any. bent: share of
+    them in which people hold themselves otherwise (`training.lifters.bent`).
     """
 
     exact: float = 0.45
     records: float = 0.25
     usual: float = 0.0
+    bent: float = 0.0
     kind: Kind = "mixture"
 
     def __post_init__(self) -> None:
@@ -100,7 +102,7 @@ def _from_motion(
 
     Joints outside the image are mostly missing, those behind it always.
     """
-    world_m = draws.motion.sample(rng, clips, size.frames, size.past)
+    world_m = draws.motion.sample(rng, clips, size.frames, size.past, draws.mixture.bent)
     whole = rng.random(clips) < _WHOLE_SHARE
     first, usual = np.where(whole, 0.98, 0.5), round(clips * draws.mixture.usual)
     parts = [

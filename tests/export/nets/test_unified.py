@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from export.nets.bones import bones_of
+from export.nets.catalogue import build_net
 from export.nets.step import CONFIDENCE, DEPTH, LAG, POSE, RAYS, ROOT_DEPTH, ROOT_DEPTH_SIGMA, SCORE
 from export.nets.unified import LAGS
 from export.to_onnx import Provenance, export_step, random_steps, worst_gaps
@@ -31,12 +32,17 @@ __all__ = ["_one_thread"]  # a fixture of every test here
 
 ENGINE_FRAMES = {"onnxruntime": 1000}
 THREE = [LAGS[:PEOPLE], LAGS[PEOPLE:]]
+SHIPPED: dict[str, Any] = {"second_look": True}
+BOTH: dict[str, Any] = {"second_look": True, "mirrored": True}
 FORMS: list[tuple[int, dict[str, Any]]] = [
-    (1000, {}),
+    (1000, SHIPPED),
+    (120, {}),
     (120, {"memory": False}),
     (120, {"refine": False}),
     (120, {"use_depth": False}),
+    (120, BOTH),
 ]
+FLIP = torch.tensor([-1.0, 1.0, 1.0])
 
 
 def lively(**options: Any) -> Any:
@@ -74,22 +80,54 @@ def test_steps_are_the_clip(length: int, options: dict[str, Any], lags: tuple[in
         assert gap.max() < STEP_TOLERANCE_M
 
 
+@pytest.mark.parametrize("options", [SHIPPED, BOTH], ids=str)
 @pytest.mark.parametrize("backend", available())
-def test_engines_give_what_torch_gives(backend: Backend, tmp_path: Path) -> None:
-    net = lively()
+def test_engines_give_what_torch_gives(backend: Backend, options: dict[str, Any], tmp_path: Path) -> None:
+    net = lively(**options)
     manifest = export_step(net, tmp_path, Provenance("a test"))
     assert manifest.lags == LAGS
     engine = open_engine(manifest.path, backend, threads=1)
-    frames = random_steps(net, ENGINE_FRAMES.get(backend, 60), people=len(LAGS), seed=9)
+    length = ENGINE_FRAMES.get(backend, 60) if options == SHIPPED else 60
+    frames = random_steps(net, length, people=len(LAGS), seed=9)
     frames[SCORE][20:24, 1] = 0.0
     gaps = worst_gaps(net, engine, frames)
     engine.close()
     assert max(gaps[name] for name in net.outputs) < ENGINE_TOLERANCE_M, gaps
 
 
-def test_what_is_asked_for_moves_no_state_and_nobody_else() -> None:
+@pytest.mark.parametrize("lags", THREE)
+def test_mirror_images_are_answered_alike(lags: tuple[int, ...]) -> None:
+    """To the letter where the network is mirrored; otherwise it has sides of its own."""
+    for mirrored in (True, False):
+        net = lively(mirrored=mirrored)
+        frames = asking(net, 40, lags)
+        frames[SCORE][10:14, 1] = 0.0
+        swap = list(H36M17.mirror)
+        flipped = {name: values[:, :, swap] for name, values in frames.items() if name != LAG}
+        flipped |= {RAYS: flipped[RAYS] * FLIP[:2], LAG: frames[LAG]}
+        seen, reflected = clip(net, frames), clip(net, flipped)
+        back = reflected[POSE][:, :, swap] * FLIP
+        further = seen[ROOT_DEPTH] / reflected[ROOT_DEPTH] - 1
+        assert bool(torch.maximum((seen[POSE] - back).abs().max(), further.abs().max()) < 1e-4) is mirrored
+        assert torch.allclose(seen[CONFIDENCE], reflected[CONFIDENCE][..., swap], atol=1e-5) is mirrored
+
+
+def test_a_second_look_starts_as_none_and_then_tells_of_joints_off_their_rays() -> None:
+    torch.manual_seed(3)
+    net: Any = build_net("unified", {"width": 48, "second_look": True}).eval()
+    frames = asking(net, 12, (0,) * PEOPLE)
+    plain = build_net("unified", {"width": 48})
+    fitting = {name: value for name, value in net.state_dict().items() if name in plain.state_dict()}
+    plain.load_state_dict(fitting)
+    torch.testing.assert_close(clip(net, frames)[POSE], clip(plain.eval(), frames)[POSE])
+    nn.init.constant_(net.refinement.head.bias, 0.2)
+    assert (last_pose(net, frames) - last_pose(plain, frames)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("options", [{}, BOTH], ids=str)
+def test_what_is_asked_for_moves_no_state_and_nobody_else(options: dict[str, Any]) -> None:
     """So that a lag can be chosen at any time, and differ between people."""
-    net = lively()
+    net = lively(**options)
     frames = asking(net, 40, THREE[0])
     others = asking(net, 40, (THREE[0][0], *THREE[1][1:]))
     torch.testing.assert_close(clip(net, frames)[POSE][0], clip(net, others)[POSE][0])
@@ -156,7 +194,7 @@ def _motion(net: Any, frames: Named) -> torch.Tensor:
     """What the temporal layers say of the last frame."""
     with torch.no_grad():
         seen = net._look({name: values.transpose(0, 1) for name, values in frames.items()})
-        hidden: torch.Tensor = net._hidden(seen)[:, -1]
+        hidden: torch.Tensor = net._hidden(net._sides(seen[..., : net.frame_1.in_features]))[:, -1]
     return hidden
 
 

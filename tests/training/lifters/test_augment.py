@@ -164,3 +164,26 @@ def test_some_clips_squat_or_sit_with_their_feet_on_the_ground(sampler: ClipSamp
     assert 0.03 < low.mean() < 0.15
     lowest = joints[:, H36M17.indices("l_ankle", "r_ankle"), 1].min(axis=1)
     assert np.abs(lowest[low] - np.median(lowest[~low])).max() < 0.25
+
+
+def test_those_who_hold_themselves_otherwise_keep_their_bones(sampler: ClipSampler) -> None:
+    usual, held = (
+        sampler.sample(np.random.default_rng(3), 200, 6, bent_share=share) for share in (1e-9, 1.0)
+    )
+    spans = np.linalg.norm(held[:, :, CHILD] - held[:, :, PARENT], axis=-1)
+    np.testing.assert_allclose(spans, np.broadcast_to(spans[:, :1], spans.shape), atol=1e-5)
+    trunk, arm = (("pelvis", "thorax"), ("l_shoulder", "l_elbow"))
+    for ends in (trunk, arm):
+        assert _tilt_deg(held, *ends).std() > 1.2 * _tilt_deg(usual, *ends).std()
+
+
+def test_nobody_is_bent_unless_asked_for(sampler: ClipSampler) -> None:
+    """So that trainings without it see the very same clips as ever."""
+    plain, none = (sampler.sample(np.random.default_rng(3), 20, 6, *more) for more in ((0,), (0, 0.0)))
+    np.testing.assert_array_equal(plain, none)
+
+
+def _tilt_deg(joints: FloatArray, start: str, end: str) -> FloatArray:
+    """Angles (clips,) of a bone to the vertical in the first frame."""
+    bone = joints[:, 0, H36M17.index(end)] - joints[:, 0, H36M17.index(start)]
+    return np.asarray(np.degrees(np.arccos(bone[:, 1] / np.linalg.norm(bone, axis=-1))))

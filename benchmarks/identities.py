@@ -4,9 +4,9 @@
     python benchmarks/identities.py --video ../shared/data/video/two_people.mp4
     python benchmarks/identities.py --cost
 
-The truth of a frame are the people of whom a quarter or more can be seen. A tracked person is one of them
-when the boxes round their 17 joints overlap by an IoU of 0.5 or more; one who is on somebody hidden counts
-neither way. IDF1 and MOTA are those of `motmetrics`; `_half_shown`: of people of whom half can be seen.
+Who is matched with whom, and where the rest is lost: `identity_scores.py`. IDF1 and MOTA are those of
+`motmetrics`; `_half_shown`: of people of whom half can be seen; `_joint_boxes`: by boxes round the 17 joints,
+as the figures before 2026-11-27 were.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import platform
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,28 +25,24 @@ import click
 import cv2
 import motmetrics
 import numpy as np
+from identity_scores import CAUSES, HALF_SHOWN, LEAST_SHOWN, METRICS, Kind, causes, scored
 
 import realtime.sample as sample
 from realtime.camera import Intrinsics
-from realtime.decode import iou
 from realtime.machine import processor
 from realtime.stream.assemble import Options, assemble
-from realtime.stream.associate import assign
 from realtime.stream.track import Tracker
-from realtime.types import Array, FloatArray, Frame, ImageArray, Person
+from realtime.types import Array, Frame, ImageArray, Person
 from training.dataset.crossings import FPS, SCENES, CrossingStudio
 from training.dataset.dataset import images_of
 from training.dataset.video import Coding, read_video, write_h264
 from training.render.annotation import ClipAnnotation, FrameAnnotation, load_annotation
 
 RESULTS = Path(__file__).parent / "results"
-LEAST_SHOWN, HALF_SHOWN, LEAST_IOU = 0.25, 0.5, 0.5
-METRICS = (
-    "idf1", "mota", "num_switches", "num_fragmentations", "num_misses", "num_false_positives", "num_objects",
-)  # fmt: skip
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "as it is": {},
     "clothes ignored": {"_LOOK_WEIGHT": 0.0},
+    "nobody carried on while hidden": {"_carried": lambda self, time_s: []},
     "place in space ignored": {"hint": lambda self, results, intrinsics: None},
 }
 _COST_PEOPLE, _TILE_PX = 4, 480
@@ -75,29 +71,6 @@ def follow(images: Iterator[ImageArray], intrinsics: Intrinsics, people: int, fp
     finally:
         assembly.perception.close()
     return Followed(said, searches)
-
-
-def scored(
-    truth: ClipAnnotation, followed: Followed, least_shown: float = LEAST_SHOWN
-) -> motmetrics.MOTAccumulator:
-    """Every frame's people against the truth."""
-    accumulator = motmetrics.MOTAccumulator(auto_id=True)
-    truth_px = boxes(truth.keypoints_px)
-    for frame, people in enumerate(followed.people):
-        said_px = boxes(np.stack([p.keypoints_px[:, :2] for p in people])) if people else np.zeros((0, 4))
-        overlap = np.array([iou(box, truth_px[frame]) for box in said_px]).reshape(-1, truth.people)
-        distance = np.where(overlap >= LEAST_IOU, 1 - overlap, np.nan).T
-        counted = np.flatnonzero(truth.shown[frame] >= least_shown)
-        matched = {said for _, said in assign(distance[counted], 1.0)}
-        on_hidden = np.isfinite(np.delete(distance, counted, axis=0)).any(axis=0)
-        kept = [n for n in range(len(people)) if n in matched or not on_hidden[n]]
-        accumulator.update(counted, [people[n].id for n in kept], distance[np.ix_(counted, kept)])
-    return accumulator
-
-
-def boxes(points_px: FloatArray) -> FloatArray:
-    """The boxes (..., 4) round joints (..., J, 2)."""
-    return np.concatenate([points_px.min(axis=-2), points_px.max(axis=-2)], axis=-1)
 
 
 def longest_hidden_s(truth: ClipAnnotation) -> float:
@@ -131,32 +104,44 @@ def measured_scenes(
         kept = {name: getattr(Tracker, name) for name in changes}
         for name, value in changes.items():
             setattr(Tracker, name, value)
-        accumulators, halves, rows = [], [], {}
+        clips: list[tuple[ClipAnnotation, Followed]] = []
+        rows: dict[str, dict[str, Any]] = {}
         for scene, (video, truth_path) in files.items():
             truth = load_annotation(truth_path)
             followed = follow(read_video(video), truth.intrinsics, truth.people, truth.fps)
-            accumulators.append(scored(truth, followed))
-            halves.append(scored(truth, followed, HALF_SHOWN))
+            clips.append((truth, followed))
             rows[scene] = {
                 "frames": truth.frames, "people": truth.people, "identities": identities(followed),
                 "longest_hidden_s": round(longest_hidden_s(truth), 2), "searches": followed.searches,
+                "lost_to": causes(truth, followed.people),
             }  # fmt: skip
         for name, value in kept.items():
             setattr(Tracker, name, value)
-        for scored_clips, names, suffix in (
-            (accumulators, METRICS, ""),
-            (halves, METRICS[:2], "_half_shown"),
-        ):
-            table = motmetrics.metrics.create().compute_many(
-                scored_clips, metrics=names, names=list(files), generate_overall=True
-            )
-            for scene, row in table.to_dict(orient="index").items():
-                added = {name + suffix: round(float(value), 4) for name, value in row.items()}
-                rows.setdefault(scene, {}).update(added)
+        _add_scores(rows, clips)
         out[variant] = rows
         for scene, row in rows.items():
-            print(f"{variant:16} {scene:18} " + " ".join(f"{k} {v:g}" for k, v in row.items()), flush=True)
+            said = " ".join(f"{k} {v:g}" for k, v in row.items() if k != "lost_to")
+            print(f"{variant:16} {scene:18} {said} {row['lost_to']}", flush=True)
     return out
+
+
+def _add_scores(rows: dict[str, dict[str, Any]], clips: Sequence[tuple[ClipAnnotation, Followed]]) -> None:
+    """Add to the rows, one a clip, what the clips are scored with, and a row of all."""
+    names = list(rows)
+    rows["OVERALL"] = {"lost_to": {c: sum(rows[name]["lost_to"][c] for name in names) for c in CAUSES}}
+    kinds: tuple[tuple[str, float, Kind], ...] = (
+        ("", LEAST_SHOWN, "whole"),
+        ("_half_shown", HALF_SHOWN, "whole"),
+        ("_joint_boxes", LEAST_SHOWN, "joints"),
+    )
+    for suffix, least_shown, kind in kinds:
+        table = motmetrics.metrics.create().compute_many(
+            [scored(truth, followed.people, least_shown, kind) for truth, followed in clips],
+            metrics=METRICS[:2] if suffix else METRICS, names=names, generate_overall=True,
+        )  # fmt: skip
+        for scene, row in table.to_dict(orient="index").items():
+            rows[scene] |= {name + suffix: round(float(value), 4) for name, value in row.items()}
+    rows["OVERALL"]["idf1_mean_of_clips"] = round(float(np.mean([rows[n]["idf1"] for n in names])), 4)
 
 
 def identities(followed: Followed) -> int:
@@ -224,7 +209,7 @@ def measured_cost(rounds: int) -> dict[str, Any]:
 @click.option("--clips", type=click.Path(path_type=Path), help="Folder of the clips; drawn into it.")
 @click.option("--scenes", default=",".join(SCENES), show_default=True)
 @click.option("--seeds", default="1", show_default=True)
-@click.option("--ablations", is_flag=True, help="Measure without clothes and without places in space too.")
+@click.option("--ablations", is_flag=True, help="Measure with one thing left out too, in turn.")
 @click.option("--video", type=click.Path(path_type=Path, exists=True), help="A real clip of two people.")
 @click.option("--cost", is_flag=True, help="Measure the time for each added person.")
 @click.option("--rounds", default=200, show_default=True, help="Frames of the cost measurement.")

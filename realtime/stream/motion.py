@@ -37,7 +37,7 @@ class Foreseen:
 class BodyMotion:
     """One person's place, velocity and size in the image, from joints (17, 2) as they are seen.
 
-    Source: an alpha-beta filter that takes the measured place as it is (Kalata 1984), by elapsed time.
+    Source: an alpha-beta filter that mostly takes the measured place as it is (Kalata 1984), by elapsed time.
     """
 
     _STRAY_A_SECOND = 0.35
@@ -45,8 +45,8 @@ class BodyMotion:
 
     def __init__(self, points_px: FloatArray, time_s: float) -> None:
         self._points_px = points_px
-        self._centre_px = _centre(points_px)
-        self._velocity_px = np.zeros(2, np.float32)
+        self._centre_px = centre_of(points_px)
+        self._velocity_px = (0.0, 0.0)
         self._size_px = size_of(points_px)
         self._time_s = self._sure_s = time_s
 
@@ -55,17 +55,27 @@ class BodyMotion:
         """The person's size in the image, smoothed: see `size_of`."""
         return self._size_px
 
-    def see(self, points_px: FloatArray, time_s: float, doubtful: bool) -> None:
-        """Take in where they are now. doubtful: they are partly hidden."""
+    def see(self, points_px: FloatArray, time_s: float, doubtful: bool, trust: float = 1.0) -> None:
+        """Take in where they are now.
+
+        doubtful: they are partly hidden. trust: the share gone of the way from where they should be to there.
+        """
         elapsed_s = time_s - self._time_s
-        centre = _centre(points_px)
+        centre = centre_of(points_px)
+        if trust < 1 and elapsed_s > 0:
+            off = [
+                (1 - trust) * (last + v * elapsed_s - now)
+                for last, v, now in zip(self._centre_px, self._velocity_px, centre, strict=True)
+            ]
+            points_px = points_px + np.array(off, np.float32)
+            centre = centre[0] + off[0], centre[1] + off[1]
         if elapsed_s > 0:
-            measured = (centre - self._centre_px) / np.float32(elapsed_s)
-            memory_s = _DOUBTFUL_MEMORY_S if doubtful else _VELOCITY_MEMORY_S
-            self._velocity_px = self._velocity_px + _gain(elapsed_s, memory_s) * (
-                measured - self._velocity_px
-            )
-            self._size_px += float(_gain(elapsed_s, _SIZE_MEMORY_S)) * (size_of(points_px) - self._size_px)
+            gain = _gain(elapsed_s, _DOUBTFUL_MEMORY_S if doubtful else _VELOCITY_MEMORY_S)
+            (x, y), (last_x, last_y), (vx, vy) = centre, self._centre_px, self._velocity_px
+            vx += gain * ((x - last_x) / elapsed_s - vx)
+            vy += gain * ((y - last_y) / elapsed_s - vy)
+            self._velocity_px = vx, vy
+            self._size_px += _gain(elapsed_s, _SIZE_MEMORY_S) * (size_of(points_px) - self._size_px)
         self._points_px, self._centre_px, self._time_s = points_px, centre, time_s
         if not doubtful:
             self._sure_s = time_s
@@ -73,20 +83,22 @@ class BodyMotion:
     def foresee(self, time_s: float, root: RootMotion | None = None) -> Foreseen:
         """Where they should be at a time; by their motion in space where that is known."""
         elapsed_s = max(time_s - self._time_s, 0.0)
-        anchor_px, way_px, growth = self._centre_px, self._velocity_px * np.float32(elapsed_s), 1.0
+        way_px, growth = (self._velocity_px[0] * elapsed_s, self._velocity_px[1] * elapsed_s), 1.0
+        points = self._points_px
         if root is not None and elapsed_s > _SPACE_AFTER_S and (ahead := root.way(self._time_s, time_s)):
-            anchor_px, (way_px, growth) = self._points_px[_PELVIS], ahead
-        points = anchor_px + way_px + np.float32(growth) * (self._points_px - anchor_px)
+            way_px, growth = ahead
+            points = points[_PELVIS] + np.float32(growth) * (points - points[_PELVIS])
+        points = points + np.array(way_px, np.float32)
         size_px = self._size_px * growth
         unsure_s = elapsed_s + _PARTLY_SEEN * min(self._time_s - self._sure_s, _LONGEST_UNSURE_S)
         speed_px = math.hypot(*way_px) / max(elapsed_s, 1e-6)
         strayed = (self._STRAY_A_SECOND * size_px + self._STRAY_OF_WAY * speed_px) * unsure_s
-        return Foreseen(np.asarray(points, np.float32), size_px, strayed if elapsed_s else 0.0)
+        return Foreseen(points, size_px, strayed if elapsed_s else 0.0)
 
     def shift_px(self, time_s: float, root: RootMotion | None = None) -> tuple[float, float]:
         """How far (x, y) they should have moved at a time since they were last seen."""
-        moved = _centre(self.foresee(time_s, root).points_px) - self._centre_px
-        return float(moved[0]), float(moved[1])
+        x, y = centre_of(self.foresee(time_s, root).points_px)
+        return x - self._centre_px[0], y - self._centre_px[1]
 
 
 class RootMotion:
@@ -96,40 +108,48 @@ class RootMotion:
 
     def __init__(self, intrinsics: Intrinsics) -> None:
         self._intrinsics = intrinsics
-        self._root_m: FloatArray | None = None
-        self._velocity_m = np.zeros(3, np.float32)
+        self._root_m: list[float] | None = None
+        self._velocity_m = [0.0, 0.0, 0.0]
         self._time_s = 0.0
 
     def see(self, root_m: FloatArray, time_s: float) -> None:
         """Take in where the pelvis (3,) was at a time."""
-        elapsed_s = time_s - self._time_s
-        if self._root_m is not None and elapsed_s > 0:
-            measured = (root_m - self._root_m) / np.float32(elapsed_s)
-            self._velocity_m = self._velocity_m + _gain(elapsed_s, self._MEMORY_S) * (
-                measured - self._velocity_m
-            )
-        self._root_m, self._time_s = root_m, time_s
+        elapsed_s, last_m = time_s - self._time_s, self._root_m
+        self._root_m, self._time_s = root_m.tolist(), time_s
+        if last_m is not None and elapsed_s > 0:
+            gain = _gain(elapsed_s, self._MEMORY_S)
+            axes = zip(self._velocity_m, self._root_m, last_m, strict=True)
+            self._velocity_m = [v + gain * ((now - last) / elapsed_s - v) for v, now, last in axes]
 
-    def way(self, from_s: float, to_s: float) -> tuple[FloatArray, float] | None:
-        """The pixels (2,) the pelvis moves between two times, and how much larger it comes out."""
+    def way(self, from_s: float, to_s: float) -> tuple[tuple[float, float], float] | None:
+        """The pixels (x, y) the pelvis moves between two times, and how much larger it comes out."""
         if self._root_m is None:
             return None
-        places = [self._root_m + self._velocity_m * np.float32(t - self._time_s) for t in (from_s, to_s)]
+        axes = list(zip(self._root_m, self._velocity_m, strict=True))
+        places = [[at + v * (t - self._time_s) for at, v in axes] for t in (from_s, to_s)]
         if min(place[2] for place in places) < _LEAST_DEPTH_M:
             return None
-        start_px, end_px = self._intrinsics.project(np.stack(places))
-        return np.asarray(end_px - start_px, np.float32), float(places[0][2] / places[1][2])
+        (start_x, start_y), (end_x, end_y) = self._intrinsics.project(np.array(places)).tolist()
+        return (end_x - start_x, end_y - start_y), places[0][2] / places[1][2]
 
 
 def size_of(points_px: FloatArray) -> float:
     """How large a person (17, 2) is in the image: the root of their box's area, at least 1 px."""
-    width, height = np.ptp(points_px, axis=0)
-    return max(math.sqrt(float(width * height)), 0.35 * float(height), 1.0)
+    left, top, right, bottom = box_round(points_px).tolist()
+    width, height = right - left, bottom - top
+    return float(max(math.sqrt(width * height), 0.35 * height, 1.0))
 
 
-def _centre(points_px: FloatArray) -> FloatArray:
-    return np.asarray(points_px[_TRUNK].mean(axis=0), np.float32)
+def box_round(points_px: FloatArray) -> FloatArray:
+    """The box (4,) x0, y0, x1, y1 round points (N, 2)."""
+    return np.concatenate((np.minimum.reduce(points_px), np.maximum.reduce(points_px)))
 
 
-def _gain(elapsed_s: float, memory_s: float) -> np.float32:
-    return np.float32(1 - math.exp(-elapsed_s / memory_s))
+def centre_of(points_px: FloatArray) -> tuple[float, float]:
+    """The middle (x, y) of the trunk of a person (17, 2)."""
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = points_px[_TRUNK].tolist()
+    return (ax + bx + cx + dx) / 4, (ay + by + cy + dy) / 4
+
+
+def _gain(elapsed_s: float, memory_s: float) -> float:
+    return 1 - math.exp(-elapsed_s / memory_s)

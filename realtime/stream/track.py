@@ -14,7 +14,7 @@ from realtime.stream.associate import assign, similarity
 from realtime.stream.cuts import Continuity
 from realtime.stream.motion import RootMotion
 from realtime.stream.networks import Detector, Estimator
-from realtime.stream.person_track import UNNAMED, Track, box_of
+from realtime.stream.person_track import UNNAMED, Carried, Track, box_of
 from realtime.stream.search import Search
 from realtime.stream.sighting import (
     Sighting,
@@ -42,6 +42,9 @@ class Tracker:
     (see `Search`). Those in view keep their places; a place stays kept for who is hidden behind one
     of them, for `_SEEK_S`; free places go to who was there before, then to the most prominent.
 
+    Who is hidden behind somebody is carried on for `bridge_s` at most: said to be where they should be by how
+    they moved, less and less surely.
+
     Someone new in the open has an identity at once; someone new over or beside another person, who may be
     that person seen twice, after `_PROBATION_S`. Someone out of view for `_FORGET_S` is given up. After a
     cut, a gap or a jump in time everybody is given up.
@@ -55,23 +58,31 @@ class Tracker:
     _LOOK_WEIGHT = 1.0
     _DEAREST = 1.1
     _RETURN_COST = 0.15
+    _MIXED = 0.2
+    """Likeness to somebody else seen, below which they are too far apart to be mixed up."""
     _SPARE_LOOKS = 4
     """Looks in vain, a frame: a detector that sees people everywhere must not stall it."""
 
     def __init__(
-        self, detector: Detector, estimator: Estimator, people: int = 1, search_s: float = 0.1
+        self,
+        detector: Detector,
+        estimator: Estimator,
+        people: int = 1,
+        search_s: float = 0.1,
+        bridge_s: float = 0.5,
     ) -> None:
         self._detector = detector
         self._estimator = estimator
         self._people = people
+        self._bridge_s = bridge_s
         self._search = Search(search_s)
         self._continuity = Continuity()
         self._tracks: list[Track] = []
         self._next_id = 0
         self._seen: list[Sighting] = []
 
-    def update(self, frame: Frame, lap: Lap) -> tuple[list[Track], list[int]]:
-        """Advance by one frame; returns the people in view, and the ids given up for good.
+    def update(self, frame: Frame, lap: Lap) -> tuple[list[Track | Carried], list[int]]:
+        """Advance by one frame; returns the people in view or hidden for a moment, and the ids given up.
 
         lap: called with "estimate" or "detect" as each piece of work ends.
         """
@@ -80,29 +91,41 @@ class Tracker:
         self._settle(self._follow(frame), self._tracks, frame.media_s)
         lap("estimate")
         if self._search_is_due(frame.media_s, len(self._in_view()) < was_in_view):
-            window = self._search.window(frame, self._missed_region(frame))
+            known = [track.region for track in self._in_view()]
+            missed = self._missed(frame)
+            window = self._search.window(frame, missed and missed[1], known)
             boxes = self._detector.detect(frame, self._estimator.around, window)
             lap("detect")
             found = self._look_into(boxes.regions, boxes.score, frame)
             self._give_birth(self._settle(found, self._lost(), frame.media_s), frame.media_s)
             lap("estimate")
         gone += self._forget(frame.media_s)
-        return [t for t in self._in_view() if t.named], gone
+        shown: list[Track | Carried] = [track for track in self._in_view() if track.named]
+        return shown + self._carried(frame.media_s), gone
 
     def hint(self, results: Sequence[Result], intrinsics: Intrinsics) -> None:
         """Take note of where people are in space: who is lost is expected further along that way."""
-        known = {track.id: track for track in self._tracks if track.named}
+        known = {track.id: track for track in self._tracks if track.named and not track.doubtful}
         for result in results:
+            time_s = result.frame.media_s
             for person in result.people:
-                if (track := known.get(person.id)) is not None and not track.doubtful:
+                track = known.get(person.id)
+                if track is not None and time_s <= track.seen_s:  # later they were carried on, not seen
                     track.root = track.root or RootMotion(intrinsics)
-                    track.root.see(person.pose.root_m, result.frame.media_s)
+                    track.root.see(person.pose.root_m, time_s)
 
     def _in_view(self) -> list[Track]:
         return [track for track in self._tracks if track.in_view]
 
     def _lost(self) -> list[Track]:
         return [track for track in self._tracks if not track.in_view]
+
+    def _carried(self, time_s: float) -> list[Carried]:
+        """Those hidden for a moment, while there are places: first who was seen last."""
+        room = self._people - len(self._in_view())
+        hidden = sorted((t for t in self._lost() if t.hidden), key=lambda track: -track.seen_s)
+        carried = [track.carried(time_s, self._bridge_s) for track in hidden[: max(room, 0)]]
+        return [person for person in carried if person is not None]
 
     def _reset_if_broken(self, frame: Frame) -> list[int]:
         why = self._continuity.broken(frame)
@@ -118,11 +141,26 @@ class Tracker:
     def _follow(self, frame: Frame) -> list[Sighting]:
         """Look where those in view should be, and where one of those missed should be."""
         seen = [look_at(self._estimator, frame, t.region, n) for n, t in enumerate(self._tracks) if t.in_view]
-        region = self._missed_region(frame)
-        missed = look_at(self._estimator, frame, region) if region is not None else None
-        if missed is not None and missed.is_sure:
-            seen.append(missed)
-        return [sighting for sighting in seen if sighting is not None]
+        if (missed := self._missed(frame)) is not None:
+            number, region = missed
+            sighting = look_at(self._estimator, frame, region, number)
+            seen += [sighting] if sighting is not None and sighting.is_sure else []
+        return self._unmixed([sighting for sighting in seen if sighting is not None], frame.media_s)
+
+    def _unmixed(self, sightings: list[Sighting], time_s: float) -> list[Sighting]:
+        """Without those that lie rather on somebody else who is seen than where who is sought should be.
+
+        Beside others the 2D net slides onto them, or gives some joints of each.
+        """
+        if len(sightings) < 2:
+            return sightings
+        sought = [self._tracks[s.seeker].foresee(time_s) for s in sightings if s.seeker is not None]
+        points_px = np.array([sighting.points_px for sighting in sightings])
+        score = np.array([sighting.score for sighting in sightings])
+        own = similarity(sought, points_px, score, strayed=False).diagonal()
+        on = similarity([sighting.foreseen for sighting in sightings], points_px, score)
+        mixed = (on > np.maximum(own, self._MIXED)) & (own[:, None] > own)
+        return [sightings[n] for n in np.flatnonzero(~mixed.any(axis=0))]
 
     def _search_is_due(self, time_s: float, lost_one: bool) -> bool:
         in_view = len(self._in_view())
@@ -130,15 +168,17 @@ class Tracker:
         missed = any(time_s - track.seen_s < self._SEEK_S for track in self._lost())
         return self._search.is_due(time_s, in_view > 0, room, lost_one, missed)
 
-    def _missed_region(self, frame: Frame) -> Region | None:
-        """Where one of those missed should be, each in turn, so that they cost no more than one in view."""
-        lost = [track for track in self._lost() if frame.media_s - track.seen_s < self._SEEK_S]
+    def _missed(self, frame: Frame) -> tuple[int, Region] | None:
+        """One of those missed, by number, and where they should be; in turn, so they cost as one in view."""
+        since_s = frame.media_s - self._SEEK_S
+        lost = [n for n, track in enumerate(self._tracks) if not track.in_view and track.seen_s > since_s]
         if not lost:
             return None
-        track = lost[frame.index % len(lost)]
+        number = lost[frame.index % len(lost)]
+        track = self._tracks[number]
         x, y = track.motion.shift_px(frame.media_s, track.root)
         region = replace(track.region, cx_px=track.region.cx_px + x, cy_px=track.region.cy_px + y)
-        return region if touches(region, frame) else None
+        return (number, region) if touches(region, frame) else None
 
     def _look_into(self, regions: Sequence[Region], score: FloatArray, frame: Frame) -> list[Sighting]:
         """Whom the detector found that are not followed already, the most prominent first."""
@@ -183,8 +223,8 @@ class Tracker:
         if not tracks or not sightings:
             return []
         foreseen = [track.foresee(time_s) for track in tracks]
-        points_px = np.stack([sighting.points_px for sighting in sightings])
-        score = np.stack([sighting.score for sighting in sightings])
+        points_px = np.array([sighting.points_px for sighting in sightings])
+        score = np.array([sighting.score for sighting in sightings])
         fit = similarity(foreseen, points_px, score)
         if fit.shape == (1, 1) and 1 - fit[0, 0] + self._LOOK_WEIGHT < self._DEAREST:
             return [(0, 0)]  # whatever they wear

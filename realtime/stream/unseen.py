@@ -26,19 +26,21 @@ class Unseen:
     def __init__(self) -> None:
         self._age_s: FloatArray = np.zeros(len(H36M17), np.float32)
         self._missing: Array = np.zeros(len(H36M17), bool)
-        self._any = False
+        self._any = self._aged = False
 
     def update(self, score: FloatArray, elapsed_s: float | None) -> None:
         """Take in the scores (17,) of a frame; elapsed_s None starts afresh."""
         if elapsed_s is None:
-            self._age_s = np.zeros_like(self._age_s)
-        missing: Array = score < SEEN_SCORE
-        self._any = bool(missing.any())
-        self._missing = missing
-        if elapsed_s is not None and (self._any or self._age_s.any()):
+            self._age_s, self._aged = np.zeros_like(self._age_s), False
+        self._any = bool(np.minimum.reduce(score) < SEEN_SCORE)
+        if not (self._any or self._aged):
+            return
+        missing = self._missing = score < SEEN_SCORE
+        if elapsed_s is not None:
             back = np.float32(elapsed_s * HIDDEN_AFTER_S / _BACK_S)
             aged = self._age_s + np.where(missing, np.float32(elapsed_s), -back)
             self._age_s = np.clip(aged, 0.0, HIDDEN_AFTER_S).astype(np.float32)
+            self._aged = bool(self._age_s.any())
 
     def bridge(self, direction: FloatArray, calm: OneEuro, elapsed_s: float) -> FloatArray:
         """What to take for the directions of bones (16, 3), given what the filter has of them.
@@ -58,6 +60,6 @@ class Unseen:
 
     def fade(self, confidence: FloatArray) -> FloatArray:
         """Confidences (17,), less for joints not seen, 0 from a second on: those are to be hidden."""
-        if not self._age_s.any():
+        if not self._aged:
             return confidence
         return np.asarray(confidence * (1 - self._age_s / np.float32(HIDDEN_AFTER_S)), np.float32)

@@ -56,3 +56,16 @@ def test_who_is_partly_hidden_keeps_their_velocity() -> None:
         calm.see(at(1.0 - 0.05 * n, 4), 1.0 + n / 30, doubtful=True)
     shift_px, _ = calm.shift_px(1.5)
     assert shift_px > 0
+
+
+def test_a_place_that_is_little_trusted_moves_them_by_that_share() -> None:
+    trusted, _ = walk((1.0, 0.0), 30, 1.5)
+    beset, _ = walk((1.0, 0.0), 30, 1.5)
+    seen_s = 1.5 + 1 / 30
+    expected = beset.foresee(seen_s).points_px[PELVIS]
+    slid_off = at(1.2, 4)  # onto somebody in front
+    trusted.see(slid_off, seen_s, doubtful=True)
+    beset.see(slid_off, seen_s, doubtful=True, trust=0.25)
+    np.testing.assert_allclose(trusted.foresee(seen_s).points_px, slid_off, atol=1e-3)
+    share = (beset.foresee(seen_s).points_px[PELVIS] - expected)[0] / (slid_off[PELVIS] - expected)[0]
+    assert share == pytest.approx(0.25, abs=0.02)

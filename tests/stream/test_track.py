@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -99,7 +100,7 @@ def test_two_regions_on_one_person_become_one() -> None:
 
 
 def walkers(
-    *ways: tuple[float, float], hidden: Mapping[int, range] | None = None
+    *ways: tuple[float, float], hidden: Mapping[int, Collection[int]] | None = None
 ) -> Callable[[int], list[Place]]:
     """People who start at x and walk so many pixels a frame; hidden: who cannot be seen in which frames."""
 
@@ -142,6 +143,80 @@ def test_people_who_cross_keep_their_identities() -> None:
     left = min(before, key=lambda who: before[who])
     right = max(before, key=lambda who: before[who])
     assert after == pytest.approx({left: 100 + 4 * 99, right: 500 - 4 * 99}, abs=1)
+
+
+def crossing(n: int) -> list[Place]:
+    """Two people who meet in frame 50; the second cannot be seen from 47 to 56."""
+    return walkers((100, 4), (500, -4), hidden={1: range(47, 57)})(n)
+
+
+def scores_of(people: Callable[[int], list[Place]], frames: int, **options: float) -> list[dict[int, float]]:
+    """For each frame the mean score of each person's joints, of two at most."""
+    world = World(people)
+    tracker = Tracker(world, world, 2, **options)  # type: ignore[arg-type]
+    history = []
+    for n in range(frames):
+        tracks, _ = tracker.update(small_frame(n, 640, 480), lambda stage: None)
+        history.append({t.id: float(t.keypoints.score.mean()) for t in tracks})
+    return history
+
+
+def test_who_is_hidden_behind_somebody_is_said_to_be_where_they_should_be() -> None:
+    history, _ = run(crossing, 80, limit=2)
+    hidden = max(history[20], key=lambda who: history[20][who])
+    for n in range(80):
+        assert history[n][hidden] == pytest.approx(500 - 4 * n, abs=4), n
+
+
+def test_who_is_carried_on_is_less_and_less_sure_and_then_not_said() -> None:
+    history = scores_of(walkers((100, 4), (500, -4), hidden={1: range(47, 90)}), 80)
+    (hidden,) = history[46].keys() - history[79].keys()
+    carried = [people[hidden] for people in history[46:] if hidden in people]
+    assert 12 <= len(carried) <= 16  # half a second, at 30 frames a second
+    assert all(later < before for before, later in pairwise(carried))
+    assert not any(hidden in people for people in history[62:])
+
+
+def test_nobody_is_carried_on_by_who_does_not_want_it() -> None:
+    assert all(len(people) == 1 for people in scores_of(crossing, 60, bridge_s=0.0)[48:56])
+
+
+def test_who_is_carried_on_takes_no_place_from_who_is_in_view() -> None:
+    """A third person, known from before, comes back while the second is hidden."""
+    ways = walkers((100, 4), (500, -4), (620, 0), hidden={1: [*range(15), *range(49, 90)], 2: range(15, 50)})
+    history, _ = run(ways, 70, limit=2)
+    assert all(len(people) <= 2 for people in history)
+
+
+def test_joints_of_two_people_mixed_are_not_taken_for_who_is_behind() -> None:
+    class Mixing(World):
+        """Near another the second person's joints come out half-way between the two."""
+
+        def estimate(self, frame: Frame, region: Region) -> tuple[Keypoints2D, Region]:
+            keypoints, following = super().estimate(frame, region)
+            first, second = crossing_places(frame.index)
+            if frame.index not in range(48, 54) or abs(region.cx_px - second) > abs(region.cx_px - first):
+                return keypoints, following
+            share = np.where(np.arange(33) % 3 == 0, 0.0, 1.0)[:, None]
+            other, _ = super().estimate(frame, Region(first, 200, 100, 0.0))
+            xy = share * other.xy_px + (1 - share) * keypoints.xy_px
+            return replace(keypoints, xy_px=xy.astype(np.float32)), Region(first, 200, 100, 0.0)
+
+        def detect(self, frame: Frame, around: Around, window: Region | None = None) -> Boxes:
+            boxes = super().detect(frame, around, window)
+            return (
+                boxes if frame.index not in range(48, 54) else Boxes(boxes.xyxy_px[:0], boxes.score[:0], ())
+            )
+
+    def crossing_places(n: int) -> tuple[float, float]:
+        return 100.0 + 4 * n, 502.0 - 4 * n
+
+    world = Mixing(lambda n: [(x, 200) for x in crossing_places(n)])
+    tracker = Tracker(world, world, 2)  # type: ignore[arg-type]
+    for n in range(80):
+        tracks, _ = tracker.update(small_frame(n, 640, 480), lambda stage: None)
+        seen = sorted(float(t.keypoints.xy_px[:, 0].mean()) for t in tracks)
+        assert seen == pytest.approx(sorted(crossing_places(n)), abs=6), n
 
 
 def test_the_most_prominent_get_the_places() -> None:

@@ -68,7 +68,7 @@ class LiveNets:
 
     def follower(self, people: int) -> Follower:
         """A tracker that has seen nothing yet."""
-        return _TrackerFollower(Tracker(self._detector, self._estimator, people))
+        return _TrackerFollower(Tracker(self._detector, self._estimator, people, bridge_s=0.0))
 
     def close(self) -> None:
         """Free the engines."""

@@ -204,6 +204,7 @@ def verify(model: str, checkpoint: Path | None) -> None:
     epilog="Examples:\n\n  realtime-export onnx unified\n\n"
     "  realtime-export onnx unified --checkpoint runs/unified/checkpoint.npz -o out\n\n"
     "  realtime-export onnx cpn --checkpoint runs/cpn/weights.safetensors -o out\n\n"
+    "  realtime-export onnx ssd --checkpoint runs/ssd/weights.safetensors --side 288 -o out\n\n"
     "  realtime-export onnx blazepose --preprocessing --frame-size 640x480 -o out"
 )
 @click.argument("name")
@@ -221,6 +222,14 @@ def verify(model: str, checkpoint: Path | None) -> None:
     help="How an image net's weights are stored. It computes in FP32 either way.",
 )
 @click.option("--origin", metavar="WORDS", help="Where the weights come from, for the manifest.")
+@click.option(
+    "--side",
+    "side_px",
+    type=click.IntRange(min=64),
+    metavar="PX",
+    help="Of the square image an ssd takes: larger finds smaller people, and takes longer. "
+    "Default: that of its training.",
+)
 @click.option("--card", "made_by", metavar="COMMAND", help="Write an image net's card; what trained it.")
 @click.option(
     "--preprocessing",
@@ -235,7 +244,7 @@ def verify(model: str, checkpoint: Path | None) -> None:
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), default=Path(), metavar="DIR")
 def onnx(
     name: str, checkpoint: Path | None, weights: str, origin: str | None, made_by: str | None,
-    preprocessing: bool, frame_size: str | None, out: Path,
+    side_px: int | None, preprocessing: bool, frame_size: str | None, out: Path,
 ) -> None:  # fmt: skip
     """Write a model as a checked, slimmed ONNX file with its manifest. NAME: a lifter, or any model here.
 
@@ -249,6 +258,8 @@ def onnx(
         raise UsageError("--frame-size is of nets with --preprocessing: give that too")
     if preprocessing and checkpoint is not None:
         raise UsageError("--preprocessing is for ONNX files, not for a --checkpoint: give one of them")
+    if side_px is not None and checkpoint is None:
+        raise UsageError("--side is for the weights of a training: give --checkpoint too")
     if preprocessing:
         _frame_nets(name, _frame_size(frame_size), out)
         return
@@ -256,7 +267,7 @@ def onnx(
         from export.checkpoints import export_checkpoint
 
         said = origin or f"{checkpoint.name} of a training run by the user"
-        made = export_checkpoint(name, checkpoint, said, out, weights == "fp16", made_by)
+        made = export_checkpoint(name, checkpoint, said, out, weights == "fp16", made_by, side_px)
         click.echo(f"{made.path}: exported from {checkpoint}")
         return
     from export.variants import slimmed_copy

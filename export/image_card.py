@@ -31,6 +31,12 @@ _MEANINGS = {
 }
 
 
+def _meaning(name: str) -> str:
+    """What a measure's name says; `<name>_at_<side>_px` was measured in images of that side."""
+    usual, _, side = name.partition("_at_")
+    return _MEANINGS.get(usual, "") + (f", in images of {side.removesuffix('_px')} px" if side else "")
+
+
 def write_card(manifest: Manifest, trained: Trained, command: str) -> Path:
     """Write `<name>.md` beside a net's ONNX file. command: what trained it.
 
@@ -40,7 +46,7 @@ def write_card(manifest: Manifest, trained: Trained, command: str) -> Path:
     path, net = manifest.path.with_suffix(".md"), trained.net
     size = f"{manifest.image.width} x {manifest.image.height}"
     measured = "\n".join(
-        f"| {name} | {value:.4g} | {_MEANINGS.get(name, '')} |" for name, value in trained.measures.items()
+        f"| {name} | {value:.4g} | {_meaning(name)} |" for name, value in trained.measures.items()
     )
     made = f"    {command}\n\nwith this configuration:\n\n" if command else ""
     text = f"""# {manifest.name}

@@ -7,7 +7,7 @@ import json
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from export.nets.images.catalogue import ImageNet, build_image_net
 from export.nets.images.cpn import Cpn
 from export.nets.images.integral_regression import IntegralRegression
 from export.nets.images.normalise import MEAN, STD
-from export.nets.images.ssd import Ssd
+from export.nets.images.ssd import LEAST_SIDE_PX, Ssd
 from export.slim import slim
 from export.to_onnx import OPSET, Provenance
 from realtime.errors import ModelError, UsageError
@@ -122,12 +122,28 @@ def load_trained(path: Path) -> Trained:
     return Trained(net.eval(), said.get("config", ""), finite, options)
 
 
+def at_side(trained: Trained, side_px: int) -> Trained:
+    """A detector for images of another side than it was trained at; its measures then say at which they hold.
+
+    Raises UsageError for other nets, and for a side too small.
+    """
+    if not isinstance(trained.net, Ssd):
+        raise UsageError(f"the side of {trained.net.name}'s image is fixed: leave --side out")
+    was_px = trained.net.size[0]
+    if side_px == was_px:
+        return trained
+    measures = {f"{name}_at_{was_px}_px": value for name, value in trained.measures.items()}
+    return replace(trained, net=trained.net.at_side(side_px), measures=measures)
+
+
 def as_exported(manifest: Manifest, checkpoint: Path) -> Exported:
     """The net of a checkpoint in the place of an engine of the ONNX file that was exported from it.
 
     Raises ModelError where the two are not of one net.
     """
     net = load_trained(checkpoint).net
+    if isinstance(net, Ssd) and manifest.image is not None and manifest.image.width >= LEAST_SIDE_PX:
+        net = net.at_side(manifest.image.width)
     made = Exported(net)
     if manifest.image != image_input(net) or tuple(manifest.outputs) != made.outputs:
         raise ModelError(f"{checkpoint} is of another net than {manifest.path}: name the one it was made of")

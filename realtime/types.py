@@ -147,7 +147,10 @@ class Pose3D:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One tracked person in one frame. box_px: (4,) x0, y0, x1, y1. keypoints_px: (17, 3) x, y, score."""
+    """One tracked person in one frame.
+
+    box_px: (4,) x0, y0, x1, y1 round the whole person. keypoints_px: (17, 3) x, y, score.
+    """
 
     id: int
     box_px: FloatArray

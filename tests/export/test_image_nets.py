@@ -18,7 +18,7 @@ from torch import nn
 
 from export.cli import cli
 from export.half_storage import store_half
-from export.image_nets import IMAGE, Exported, export_image_net, load_trained
+from export.image_nets import IMAGE, Exported, as_exported, export_image_net, load_trained
 from export.models import everything
 from export.nets.images.catalogue import build_image_net
 from export.nets.images.normalise import normalise
@@ -228,6 +228,49 @@ def test_a_checkpoint_becomes_a_model_by_command(tmp_path: Path, monkeypatch: py
     other = save_weights(lively("ssd"), tmp_path / "other.safetensors")
     with pytest.raises(ModelError, match="is of another net than"):
         list(verify(manifest, other))
+
+
+def test_a_detector_is_exported_for_larger_images_by_command(tmp_path: Path) -> None:
+    net = lively("ssd")
+    # As a training of before there was a choice left it.
+    options = json.dumps({"backbone": "light"})
+    weights = save_weights(net, tmp_path / "weights.safetensors", options=options, measures='{"ap50": 0.9}')
+    said = ["onnx", "ssd", "--checkpoint", str(weights), "-o", str(tmp_path), "--weights", "fp32"]
+    CliRunner().invoke(cli, [*said, "--side", "320", "--card", "made"], catch_exceptions=False)
+    manifest = load_manifest(tmp_path / "ssd.json")
+    assert manifest.image is not None
+    assert (manifest.image.width, manifest.image.height) == (320, 320)
+    assert manifest.metrics == {"ap50_at_256_px": 0.9}, "nobody has measured it at 320"
+    assert (
+        "| ap50_at_256_px | 0.9 | average precision at an overlap of 0.5, in images of 256 px |"
+        in (tmp_path / "ssd.md").read_text()
+    )
+    exact = as_exported(manifest, weights)
+    with closing(open_engine(manifest.check_file(), "onnxruntime", 2)) as engine:
+        for feeds in images(manifest, 2):
+            got = {name: np.array(value) for name, value in engine.infer(feeds).items()}
+            assert np.abs(read(manifest, got) - read(manifest, exact.infer(feeds))).max() < 1e-3, "px"
+    CliRunner().invoke(cli, [*said, "--side", "256"], catch_exceptions=False)
+    assert load_manifest(tmp_path / "ssd.json").metrics == {"ap50": 0.9}
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (
+            ["cpn", "--checkpoint", "{weights}", "--side", "288"],
+            "the side of cpn's image is fixed: leave --side",
+        ),
+        (["ssd", "--side", "288"], "--side is for the weights of a training: give --checkpoint too"),
+    ],
+)
+def test_a_side_is_for_a_trained_detector_alone(tmp_path: Path, words: list[str], complaint: str) -> None:
+    weights = save_weights(lively("cpn"), tmp_path / "weights.safetensors")
+    said = [word.format(weights=weights) for word in words]
+    with pytest.raises(UsageError, match=complaint):
+        CliRunner().invoke(
+            cli, ["onnx", *said, "-o", str(tmp_path)], catch_exceptions=False, standalone_mode=False
+        )
 
 
 def everywhere_somebody(folder: Path) -> None:

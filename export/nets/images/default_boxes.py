@@ -24,18 +24,23 @@ def scales(levels: int) -> list[float]:
     return [FIRST_SCALE, *(LEAST_SCALE + step * k for k in range(levels))]
 
 
-def default_boxes(grids: Sequence[tuple[int, int]], ratios: Sequence[Sequence[float]]) -> Tensor:
-    """All levels' (A, 4). grids: each level's rows and columns. ratios: width over height, a list a level.
+Grids = Sequence[tuple[int, int]]
+"""Each level's rows and columns."""
+
+
+def default_boxes(grids: Grids, ratios: Sequence[Sequence[float]], spanning: Grids | None = None) -> Tensor:
+    """All levels' (A, 4). ratios: width over height, a list a level.
 
     At every cell, in this order: a box of each ratio, and a larger square half way to the next level's.
+    spanning: the grids that fill the unit square, `grids` if None; with more cells, boxes lie beyond it too.
     """
     sizes = scales(len(grids))
     made = []
-    for level, (rows, columns) in enumerate(grids):
+    for level, ((rows, columns), (high, wide)) in enumerate(zip(grids, spanning or grids, strict=True)):
         shapes = [(sizes[level] * math.sqrt(r), sizes[level] / math.sqrt(r)) for r in ratios[level]]
         shapes.append((math.sqrt(sizes[level] * sizes[level + 1]),) * 2)
         y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
-        centres = torch.stack([(x + 0.5) / columns, (y + 0.5) / rows], dim=-1).view(-1, 1, 2)
+        centres = torch.stack([(x + 0.5) / wide, (y + 0.5) / high], dim=-1).view(-1, 1, 2)
         shape = torch.tensor(shapes).view(1, -1, 2)
         every = len(centres), len(shapes), 2
         both = torch.cat([centres.expand(every), shape.expand(every)], dim=-1)

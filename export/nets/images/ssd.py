@@ -17,7 +17,9 @@ from realtime.errors import UsageError
 
 CLASSES = 2
 """Background and person."""
-SIZES_PX = {"light": (256, 256), "resnet50": (300, 300)}
+SIDES_PX = {"light": 256, "resnet50": 300}
+"""The side of the square image of each backbone, where none is asked for."""
+LEAST_SIDE_PX = 64
 RATIOS = {
     "light": ((1 / 3, 1 / 2, 1.0, 2.0),) * 6,
     # As for the paper's 300 px net: flat and tall boxes of 3 to 1 where they are worth it.
@@ -33,20 +35,26 @@ _HEAD_STD = 0.01
 
 
 class Ssd(nn.Module):
-    """The `ssd` net. backbone: `light` or `resnet50`.
+    """The `ssd` net. backbone: `light` or `resnet50`. side_px: of its image, SIDES_PX's if None.
 
-    priors: the default boxes (A, 4) cx, cy, w, h; a buffer that is not saved.
+    Default boxes have the size and the spacing in pixels that they have at SIDES_PX whatever the side: the
+    net is convolutional, so that weights trained at one side serve at another, where people are larger or
+    smaller to it. priors: the default boxes (A, 4) cx, cy, w, h; a buffer that is not saved. Raises
+    UsageError for a backbone there is not, and for a side too small.
     """
 
     name = "ssd"
     priors: Tensor
 
-    def __init__(self, backbone: str = "light") -> None:
+    def __init__(self, backbone: str = "light", side_px: int | None = None) -> None:
         super().__init__()
-        if backbone not in SIZES_PX:
-            raise UsageError(f"there is no backbone {backbone!r}: choose {', '.join(SIZES_PX)}")
-        self.options: dict[str, Any] = {"backbone": backbone}
-        self.size = SIZES_PX[backbone]
+        if backbone not in SIDES_PX:
+            raise UsageError(f"there is no backbone {backbone!r}: choose {', '.join(SIDES_PX)}")
+        side = SIDES_PX[backbone] if side_px is None else side_px
+        if side < LEAST_SIDE_PX:
+            raise UsageError(f"ssd sees nobody in an image of {side} px: give {LEAST_SIDE_PX} or more")
+        self.options: dict[str, Any] = {"backbone": backbone, "side_px": side}
+        self.size = (side, side)
         slim = backbone == "light"
         self.backbone = light(LIGHT_WIDTHS, LIGHT_DEPTHS) if slim else build_backbone(backbone)
         inner, outer = _EXTRA_WIDTHS[backbone]
@@ -63,8 +71,17 @@ class Ssd(nn.Module):
         start_weights(self)
         for each in (*self.classify, *self.locate):
             nn.init.normal_(each.weight, std=_HEAD_STD)
-        priors = default_boxes.default_boxes(self._grids(), RATIOS[backbone])
+        usual = SIDES_PX[backbone]
+        spanning = self._grids(usual)
+        grids = spanning if side == usual else self._grids(side)
+        priors = default_boxes.default_boxes(grids, RATIOS[backbone], spanning) * (usual / side)
         self.register_buffer("priors", priors, persistent=False)
+
+    def at_side(self, side_px: int) -> Ssd:
+        """The same weights for images of another side. Raises UsageError for one too small."""
+        other = Ssd(self.options["backbone"], side_px)
+        other.load_state_dict(self.state_dict())
+        return other.train(self.training)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Images (N, 3, H, W) -> `logits` (N, A, 2), background and person, and `offsets` (N, A, 4)."""
@@ -95,9 +112,10 @@ class Ssd(nn.Module):
         return maps
 
     @torch.no_grad()
-    def _grids(self) -> list[tuple[int, int]]:
+    def _grids(self, side_px: int) -> list[tuple[int, int]]:
         was = self.training
-        grids = [(int(x.shape[2]), int(x.shape[3])) for x in self.eval()._maps(torch.zeros(1, 3, *self.size))]
+        maps = self.eval()._maps(torch.zeros(1, 3, side_px, side_px))
+        grids = [(int(x.shape[2]), int(x.shape[3])) for x in maps]
         self.train(was)
         return grids
 

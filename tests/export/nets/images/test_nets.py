@@ -14,8 +14,9 @@ from export.nets.images.catalogue import IMAGE_NETS, build_image_net, options_of
 from export.nets.images.default_boxes import decode, default_boxes, encode
 from export.nets.images.integral_regression import DEPTH_RANGE_M, IntegralRegression, mass_near_top
 from export.nets.images.normalise import MEAN, STD, normalise
-from export.nets.images.ssd import Ssd
+from export.nets.images.ssd import RATIOS, SIDES_PX, Ssd
 from realtime.errors import UsageError
+from tests.export.nets.images.lively import lively
 
 BACKBONES = ("light", "resnet50")
 
@@ -54,6 +55,7 @@ def test_options_make_the_same_net_again() -> None:
         ("yolo", {}, "there is no image net 'yolo' to train: choose ssd, cpn, integral-regression"),
         ("cpn", {"backbone": "vgg"}, "there is no backbone 'vgg': choose light, resnet50"),
         ("ssd", {"backbone": "vgg"}, "there is no backbone 'vgg'"),
+        ("ssd", {"side_px": 32}, "ssd sees nobody in an image of 32 px: give 64 or more"),
         ("cpn", {"depth": 3}, "cpn cannot be built with"),
         ("integral-regression", {"depth_bins": 0}, "at least one depth bin"),
     ],
@@ -189,6 +191,47 @@ def test_default_boxes_lie_in_the_middle_of_their_cells() -> None:
     assert made[2, 2] == made[2, 3]
     assert made[1, 2] < made[2, 2] < 0.2, "a square between this level's and the next"
     assert len(made) == 8
+
+
+@pytest.mark.parametrize(
+    ("backbone", "side_px"), [("light", 100), ("light", 288), ("light", 640), ("resnet50", 420)]
+)
+def test_default_boxes_keep_their_pixels_at_another_side(backbone: str, side_px: int) -> None:
+    usual_px = PRIORS[backbone] * SIDES_PX[backbone]
+    other = Ssd(backbone, side_px)
+    assert options_of(other) == {"backbone": backbone, "side_px": side_px}
+    other_px = other.priors * side_px
+    sizes = {tuple(row) for row in usual_px[:, 2:].round(decimals=2).tolist()}
+    assert {tuple(row) for row in other_px[:, 2:].round(decimals=2).tolist()} == sizes
+    # The finest level's cells lie in rows from the corner: the same places as far as both images reach.
+    many = len(RATIOS[backbone][0]) + 1
+    step_px = usual_px[many, 0] - usual_px[0, 0]
+    torch.testing.assert_close(other_px[0, :2], usual_px[0, :2])
+    torch.testing.assert_close(other_px[many, 0] - other_px[0, 0], step_px)
+    assert other_px[:, :2].amin() > 0
+    assert (other_px[:, :2].amax(0) > side_px - step_px).all(), "all of the image is covered"
+
+
+@torch.no_grad()
+def test_a_person_is_found_in_the_same_pixels_at_another_side() -> None:
+    """What lies in the corner of a larger image, its surroundings too, is told as in the smaller one."""
+    small, picture = lively("ssd"), torch.zeros(1, 3, 384, 384)
+    assert isinstance(small, Ssd)
+    picture[..., :256, :256] = torch.randn(1, 3, 256, 256, generator=torch.Generator().manual_seed(0))
+    large = small.at_side(384)
+    assert large.size == (384, 384)
+    assert not large.training
+    few, _ = small.boxes(picture[..., :256, :256])
+    many, _ = large.boxes(picture)
+    each = len(RATIOS["light"][0]) + 1
+    # The middle of the finest level: so far from the rim that what lies beyond it does not reach.
+    rows, columns = torch.meshgrid(torch.arange(4, 12), torch.arange(4, 12), indexing="ij")
+
+    def middle(boxes: torch.Tensor, wide: int) -> torch.Tensor:
+        cells = (rows * wide + columns).flatten()
+        return boxes[0].view(-1, 4)[: wide * wide * each].view(wide * wide, each, 4)[cells]
+
+    torch.testing.assert_close(middle(many, 48), middle(few, 32), atol=1e-3, rtol=0)
 
 
 def test_images_are_normalised_by_colour() -> None:

@@ -49,9 +49,11 @@ class Site:
         return self.work / "runs" / name
 
 
-def render(site: Site, folder: str, part: str, clips: int, processes: int, seed: int = 1) -> Command:
-    """Render clips of a part of the motion."""
-    sides, frames = (("160", "256"), 8) if site.tiny else (("320", "640"), 30)
+def render(
+    site: Site, folder: str, part: str, clips: int, processes: int, seed: int = 1, frames: int = 30
+) -> Command:
+    """Render clips of a part of the motion. frames: of each."""
+    sides, frames = (("160", "256"), 8) if site.tiny else (("320", "640"), frames)
     return python(
         "-m", _COMMANDS, "render", "--makehuman", site.makehuman, "--motion", site.motion,
         "--out", site.clips(folder), "--clips", clips, "--seed", seed, "--form", "frames", "--part", part,
@@ -67,6 +69,8 @@ def image_net(site: Site, system: str, run: str, *more: str) -> Command:
         small = (
             ["--batch", "4", "--held", "16", "--pool", "16", "--stride", "2"]
             if site.tiny
+            else []
+            if "--pool" in more
             else ["--pool", "20000"]
         )
         config = [] if "--config" in more else ["--config", run]
@@ -221,3 +225,35 @@ def proper(site: Site, seconds: float) -> list[Job]:
         trained("integral-regression", "integral-regression-resnet50", middle_s, trained_s),
         observed("fold-b", BODIES_B),
     ]  # fmt: skip
+
+
+def longer(site: Site, seconds: float) -> list[Job]:
+    """People rendered all the time, and few nets that train on them: distinct people are what lacked.
+
+    The CPN is kept from the start on; later, once there are many people, with and without its refinement for
+    the same number of batches.
+    """
+    tiny = site.tiny
+    some = ((site.clips("training"), _CLIPS, 2 if tiny else 60),)
+    began_s, compared_s = (50.0, 90.0) if tiny else (36.0, 250.0)
+    trained_s, steps = seconds - 10, "3" if tiny else "1000"
+    pool = ("--pool", "16" if tiny else "40000")
+
+    def trained(system: str, run: str, since_s: float, *more: str) -> Job:
+        command = image_net(site, system, run, *pool, *more)
+        return Job(run, command, from_s=since_s, until_s=trained_s, least_s=30.0, needs=some)
+
+    def compared(run: str, config: str) -> Job:
+        return trained("cpn", run, compared_s, "--config", config, "--steps", steps)
+
+    workers = site.workers - (0 if tiny else 2)
+    training = render(site, "training", "training", 20000, workers, seed=3, frames=20)
+    return [
+        Job("machine", python(HERE / "probe.py", "machine"), cores=0.0, most_s=60),
+        Job("render-validation", render(site, "validation", "validation", 3 if tiny else 24, 2), cores=2),
+        Job("render-training", training, cores=0.0, until_s=trained_s - (0 if tiny else 40)),
+        trained("integral-regression", "integral-regression", began_s),
+        trained("cpn", "cpn", began_s),
+        compared("short-cpn", "cpn"),
+        compared("short-cpn-globalnet", "cpn-globalnet"),
+    ]

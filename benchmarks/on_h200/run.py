@@ -22,10 +22,10 @@ from pathlib import Path
 
 from clock import Clock
 from pack import pack_lifter, pack_records, pack_text, pack_weights, summary
-from plan import Site, proper, rehearsal
+from plan import Site, longer, proper, rehearsal
 
 _PACKING_S = 14.0
-_NETS = ("ssd", "cpn", "integral-regression", "short-cpn", "short-cpn-whole-frame")
+_NETS = ("ssd", "cpn", "integral-regression", "short-cpn", "short-cpn-globalnet", "short-cpn-whole-frame")
 
 
 class Log:
@@ -94,6 +94,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, required=True, help="of all of it, packing included")
     parser.add_argument("--rehearse", action="store_true", help="a little of everything")
     parser.add_argument("--rehearse-here", action="store_true", help="a little, tiny, on the processor")
+    parser.add_argument("--longer", action="store_true", help="few nets, people rendered all the time")
     parser.add_argument("--proper-here", action="store_true", help="the run proper, tiny, on the processor")
     given = parser.parse_args()
     began = time.perf_counter()
@@ -109,7 +110,8 @@ def main() -> int:
     cores = 4.0 if tiny else (os.cpu_count() or 1) + 4.0
     clock = Clock(given.seconds - _PACKING_S - (time.perf_counter() - began), cores, work / "logs", say)
     rehearsed = given.rehearse or given.rehearse_here
-    jobs = rehearsal(site) if rehearsed else proper(site, clock.end_s)
+    run_proper = longer if given.longer else proper
+    jobs = rehearsal(site) if rehearsed else run_proper(site, clock.end_s)
     say(f"{len(jobs)} jobs, {given.seconds:.0f} s, in {work}")
     try:
         clock.run(jobs)

@@ -104,7 +104,10 @@ def test_a_pair_of_ones_own_goes_through_the_whole_program(pair: str, tmp_path: 
             assert np.abs(off).max() < within_px * (n + 1), (n, name, off)
         assert np.isfinite(result.people[0].pose.absolute_m).all()
     first = results[0].people[0].box_px
-    np.testing.assert_allclose(first[[1, 3]], expected[[0, 15], 1], atol=within_px)
+    # Round the whole person: the joints, and some of the head and shoes beyond them.
+    beyond = np.array([expected[0, 1] - first[1], first[3] - expected[15, 1]])
+    assert (beyond > -within_px).all()
+    assert (beyond < 0.15 * (expected[15, 1] - expected[0, 1])).all()
 
 
 def run_printed(line: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -105,6 +105,7 @@ def press(window: Any, key: str, shift: bool = False) -> None:
     from PySide6.QtTest import QTest
 
     window.activateWindow()
+    QTest.qWaitForWindowActive(window, 5000)  # shortcuts are the active window's
     if len(key) == 1 and not key.isalnum():
         QTest.keyClicks(window, key)
         return

@@ -20,7 +20,7 @@ from realtime.types import Array, Person
 
 RESULTS = Path(__file__).parent / "results"
 VIDEOS = ("pose_1", "pose_squats", "walk_side", "two_people")
-MODELS = ("blazepose", "own", "cpn")
+MODELS = ("blazepose", "integral-regression", "cpn")
 _CELL_HEIGHT_PX = 240
 
 
@@ -85,7 +85,7 @@ def _pages(lines: list[Array]) -> Array:
 @click.option("--videos", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--most", default=150, show_default=True, help="Frames of each video.")
 @click.option(
-    "--picture", type=click.Path(path_type=Path), help="Overlays: BlazePose, own, cpn for each video."
+    "--picture", type=click.Path(path_type=Path), help="Overlays: BlazePose, integral-regression, cpn for each video."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Default: benchmarks/results.")
 def main(videos: Path, most: int, picture: Path | None, out: Path | None) -> None:

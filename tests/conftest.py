@@ -10,7 +10,7 @@ from export import zoo
 from realtime.errors import FetchError
 
 ROOT = Path(__file__).resolve().parent.parent
-_SCREEN = ("tests/ui/", "tests/calibration/test_window.py")
+_SCREEN = ("tests/ui/", "tests/calibration/", "tests/commands/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -104,8 +104,11 @@ def press(window: Any, key: str, shift: bool = False) -> None:
     from PySide6.QtCore import Qt
     from PySide6.QtTest import QTest
 
-    window.activateWindow()
-    QTest.qWaitForWindowActive(window, 5000)  # shortcuts are the active window's
+    for _ in range(5):  # shortcuts are the active window's
+        window.raise_()
+        window.activateWindow()
+        if QTest.qWaitForWindowActive(window, 1000):
+            break
     if len(key) == 1 and not key.isalnum():
         QTest.keyClicks(window, key)
         return

@@ -85,7 +85,9 @@ def _pages(lines: list[Array]) -> Array:
 @click.option("--videos", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--most", default=150, show_default=True, help="Frames of each video.")
 @click.option(
-    "--picture", type=click.Path(path_type=Path), help="Overlays: BlazePose, integral-regression, cpn for each video."
+    "--picture",
+    type=click.Path(path_type=Path),
+    help="Overlays: BlazePose, integral-regression, cpn for each video.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Default: benchmarks/results.")
 def main(videos: Path, most: int, picture: Path | None, out: Path | None) -> None:

@@ -10,6 +10,12 @@ from collections.abc import Sequence
 
 Point = tuple[float, float, float]
 
+
+def dot(a: Sequence[float], b: Sequence[float]) -> float:
+    """The scalar product of two points."""
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
 ANKLE_HEIGHT_M = 0.085
 """How far an ankle lies above the floor under a flat foot."""
 
@@ -100,7 +106,7 @@ class PlantedFeet:
 
         down: unit vector towards the floor. elapsed_s: None starts afresh.
         """
-        heights = [-(p[0] * down[0] + p[1] * down[1] + p[2] * down[2]) for p in ankles_m]
+        heights = [-dot(p, down) for p in ankles_m]
         lowest, held = min(heights), []
         for foot, at, height in zip(self._feet, ankles_m, heights, strict=True):
             foot.update(at, height - lowest < _HIGHER_M, elapsed_s)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.feet import ANKLE_HEIGHT_M, Point
+from realtime.feet import ANKLE_HEIGHT_M, Point, dot
 from realtime.types import Floor
 
 _ROLL_SIGMA, _PITCH_SIGMA = math.radians(4), math.radians(20)
@@ -75,8 +75,8 @@ class FloorEstimator:
     def see_foot(self, ankle_m: Point, root_sigma_m: float, elapsed_s: float) -> None:
         """Take in the ankle (3,) of a foot that stands. root_sigma_m: how sure its depth is."""
         right, ahead = self._tangents()
-        reach = _dot(self.down, ankle_m)
-        jacobian = (_dot(right, ankle_m), _dot(ahead, ankle_m), -1.0)
+        reach = dot(self.down, ankle_m)
+        jacobian = (dot(right, ankle_m), dot(ahead, ankle_m), -1.0)
         along = reach / max(math.hypot(*ankle_m), 1e-6)
         variance = _FOOT_SIGMA_M**2 + (along * root_sigma_m) ** 2
         residual = self._height_m - ANKLE_HEIGHT_M - reach
@@ -113,7 +113,7 @@ class FloorEstimator:
         """Take in the way from neck to feet (3,), a unit vector, of somebody who stands straight."""
         variance = _UPRIGHT_SIGMA**2 * _UPRIGHT_CORRELATION_S / elapsed_s
         for axis, jacobian in enumerate(((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))):
-            self._correct(jacobian, _dot(self._tangents()[axis], down), variance)
+            self._correct(jacobian, dot(self._tangents()[axis], down), variance)
 
     def floor(self) -> Floor | None:
         """The plane, once somebody stood long enough for it to be known within 0.15 m under their feet."""
@@ -121,7 +121,7 @@ class FloorEstimator:
             return None
         right, ahead = self._tangents()
         at = self._stood_m
-        sigma_m = math.sqrt(self._spread((_dot(right, at), _dot(ahead, at), -1.0)))
+        sigma_m = math.sqrt(self._spread((dot(right, at), dot(ahead, at), -1.0)))
         if sigma_m > _KNOWN_SIGMA_M:
             return None
         up = np.array([-v for v in self.down], np.float32)
@@ -140,17 +140,17 @@ class FloorEstimator:
         return right, ahead
 
     def _spread(self, jacobian: Point) -> float:
-        return max(0.0, _dot(jacobian, self._carried(jacobian)))
+        return max(0.0, dot(jacobian, self._carried(jacobian)))
 
     def _carried(self, jacobian: Point) -> Point:
         """The covariance times the Jacobian."""
         a, b, c = self._covariance
-        return _dot(a, jacobian), _dot(b, jacobian), _dot(c, jacobian)
+        return dot(a, jacobian), dot(b, jacobian), dot(c, jacobian)
 
     def _correct(self, jacobian: Point, residual: float, variance: float) -> None:
         """One scalar measurement of the filter. jacobian: of it by right tilt, ahead tilt and height."""
         carried = cx, cy, cz = self._carried(jacobian)
-        total = _dot(jacobian, carried) + variance
+        total = dot(jacobian, carried) + variance
         gain = kx, ky, kz = cx / total, cy / total, cz / total
         (rx, ry, rz), (ax, ay, az) = self._tangents()
         self._covariance = [
@@ -162,7 +162,3 @@ class FloorEstimator:
         length = math.sqrt(x * x + y * y + z * z)
         self.down = (x / length, y / length, z / length)
         self._height_m += residual * kz
-
-
-def _dot(a: Point | list[float], b: Point) -> float:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]

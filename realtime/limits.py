@@ -12,13 +12,12 @@ wider.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from realtime.bones import bone_of
-from realtime.feet import Point
+from realtime.feet import Point, dot
 from realtime.types import FloatArray
 
 _SOFT_DEG = 5.0
@@ -93,22 +92,18 @@ def within_limits(direction: FloatArray) -> FloatArray:
 def _all_within(rows: list[list[float]], down: Point, forward: Point) -> bool:
     """Whether nothing is beyond its limit, as in nearly every frame: in plain numbers, so it costs little."""
     for bone, other, least in _PAIR_COS:
-        if _dot(rows[bone], rows[other]) < least:
+        if dot(rows[bone], rows[other]) < least:
             return False
     for bone, least in _THIGH_COS:
-        if _TILT_COS * _dot(rows[bone], down) + _TILT_SIN * _dot(rows[bone], forward) < least:
+        if _TILT_COS * dot(rows[bone], down) + _TILT_SIN * dot(rows[bone], forward) < least:
             return False
     for bone, other, sense, most in _HINGE_SIN:
         lower, upper = rows[bone], rows[other]
         # `_front` times the bone, without making it.
-        share = _dot(upper, forward) / max(1 + _dot(upper, down), _TURNED_OVER)
-        if sense * (_dot(lower, forward) - share * (_dot(lower, down) + _dot(lower, upper))) > most:
+        share = dot(upper, forward) / max(1 + dot(upper, down), _TURNED_OVER)
+        if sense * (dot(lower, forward) - share * (dot(lower, down) + dot(lower, upper))) > most:
             return False
     return True
-
-
-def _dot(a: Sequence[float], b: Sequence[float]) -> float:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 def _pelvis_frame(rows: list[list[float]]) -> tuple[Point, Point] | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from realtime.bones import CARRIED, CHILD, PARENT, lengths, put_together, take_apart
-from realtime.feet import ANKLE_HEIGHT_M, PlantedFeet, Point, bent_leg
+from realtime.feet import ANKLE_HEIGHT_M, PlantedFeet, Point, bent_leg, dot
 from realtime.floor import FloorEstimator, Stance
 from realtime.lift import LiftedPerson
 from realtime.limits import within_limits
@@ -195,8 +195,8 @@ class Body:
             return self._off_floor * math.exp(-elapsed_s / _FLOOR_FADE_S)
         distance_m = max(math.hypot(*root_m), 1e-3)
         up = _point(floor.up.tolist())
-        steep = -_dot(up, root_m) / distance_m
-        gap_m = sum(_dot(up, ankle) for ankle in planted) / len(planted)
+        steep = -dot(up, root_m) / distance_m
+        gap_m = sum(dot(up, ankle) for ankle in planted) / len(planted)
         gap_m += floor.camera_height_m - ANKLE_HEIGHT_M
         # Least squares: moving away by d changes the gap by -steep * d; d is 0 within the depth's sigma.
         floor_variance = (floor.sigma_m**2 + _FOOT_SIGMA_M**2) / max(sigma_m, 1e-3) ** 2
@@ -255,10 +255,6 @@ def _point(xyz: list[float]) -> Point:
 
 def _sum(a: list[float], b: Point) -> Point:
     return a[0] + b[0], a[1] + b[1], a[2] + b[2]
-
-
-def _dot(a: Point, b: Point) -> float:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 class Bodies:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.stream.motion import BodyMotion, Foreseen, RootMotion, centre_of
+from realtime.stream.motion import BodyMotion, Foreseen, RootMotion, box_round, centre_of
 from realtime.stream.outline import outline_box
 from realtime.stream.sighting import Sighting
 from realtime.types import FloatArray, Keypoints2D, Region
@@ -120,8 +120,7 @@ class Track:
 
 def box_of(foreseen: Foreseen) -> FloatArray:
     """The box (4,) round someone as they are expected."""
-    points_px = foreseen.points_px
-    return np.concatenate([points_px.min(axis=0), points_px.max(axis=0)])
+    return box_round(foreseen.points_px)
 
 
 def _between(expected: Region, said: Region) -> Region:

@@ -97,20 +97,26 @@ def overlay_strokes(people: Sequence[Person], scale: float, thick_px: float) -> 
 
 def draw_people(image: ImageArray, people: Sequence[Person], scale: float = 1.0) -> None:
     """Paint skeletons, boxes and labels on an image that shows the frame at `scale`."""
+    draw_bodies(image, people, scale)
+    for person in people:
+        if (box_px := shown_box(person, scale)) is not None:
+            colour = colour_of(Side.MIDDLE, person.id)
+            draw_corners(image, box_px, colour)
+            draw_tag(image, person_tag(person), (float(box_px[0]), float(box_px[1]) - 6), colour)
+
+
+def draw_bodies(image: ImageArray, people: Sequence[Person], scale: float) -> None:
+    """Paint skeletons on an image that shows the frame at `scale`."""
     strokes = overlay_strokes(people, scale, bone_px(image.shape[1], image.shape[0]))
     paint_bodies_through(image, strokes, _ink(people), SHADOW)
-    for person in people:
-        _draw_box(image, person, scale)
 
 
-def _draw_box(image: ImageArray, person: Person, scale: float) -> None:
-    """The corners of a person's box, and who it is and how far away."""
+def shown_box(person: Person, scale: float) -> FloatArray | None:
+    """A person's box in pixels of an image that shows the frame at `scale`; None where it is no numbers."""
     if not np.isfinite(person.box_px).all():
-        return
-    box_px = (person.box_px + np.float32(0.5)) * np.float32(scale) - np.float32(0.5)
-    colour = colour_of(Side.MIDDLE, person.id)
-    draw_corners(image, box_px, colour)
-    draw_tag(image, person_tag(person), (float(box_px[0]), float(box_px[1]) - 6), colour)
+        return None
+    box_px: FloatArray = (person.box_px + np.float32(0.5)) * np.float32(scale) - np.float32(0.5)
+    return box_px
 
 
 def draw_corners(image: ImageArray, box_px: FloatArray, colour: Rgb) -> None:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -14,11 +13,10 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from realtime.draw import bone_px, draw_corners, fit_image, overlay_strokes, person_tag
+from realtime.draw import colour_of, draw_bodies, draw_corners, fit_image, person_tag, shown_box
 from realtime.scene import Side
-from realtime.strokes import paint_bodies_through
-from realtime.types import FloatArray, ImageArray, Person, Result
-from realtime.ui.paint import Layer, paint_plate
+from realtime.types import ImageArray, Person, Result
+from realtime.ui.paint import KeptLayer, Layer, paint_plate
 from realtime.ui.theme import DARK, Theme
 
 
@@ -39,8 +37,7 @@ class ImageView(QWidget):
         self._theme = DARK
         self._mirrored = False
         self._result: Result | None = None
-        self._layer: Layer | None = None
-        self._is_painted = False
+        self._kept = KeptLayer(self, self._paint_layer)
         self._is_new = False
 
     def sizeHint(self) -> QSize:
@@ -81,72 +78,45 @@ class ImageView(QWidget):
         return QRectF(left / density, top / density, width / density, height / density)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        layer = self._layer
-        if layer is None or not layer.fits(self):
-            layer = self._layer = Layer(self)
-            self._is_painted = False
-        if not self._is_painted:
-            self._paint_layer(layer)
-            self._is_painted = True
         with QPainter(self) as painter:
-            painter.drawImage(0, 0, layer.image)
+            painter.drawImage(0, 0, self._kept.painted().image)
         if self._is_new and self._result is not None:
             self._is_new = False
             frame = self._result.frame
             self.shown.emit(frame.index, (time.perf_counter_ns() - frame.captured_ns) / 1e6)
 
     def _repaint(self) -> None:
-        self._is_painted = False
+        self._kept.outdate()
         self.update()
 
     def _paint_layer(self, layer: Layer) -> None:
         layer.fill(self._theme.canvas)
         if self._result is None:
             return
-        area, density, people = self.picture, layer.density, self._result.people
+        area, density = self.picture, layer.density
         left, top = round(area.left() * density), round(area.top() * density)
-        fitted = fit_image(
-            self._result.frame.image, round(area.width() * density), round(area.height() * density)
-        )
-        picture = layer.put(cv2.flip(fitted, 1) if self._mirrored else fitted, left, top)
-        self._draw_people(picture, people, self._result.frame.width)
+        width, height = round(area.width() * density), round(area.height() * density)
+        picture = layer.put(fit_image(self._result.frame.image, width, height), left, top)
+        self._draw_people(picture, self._result.people, width / self._result.frame.width)
+        if self._mirrored:
+            picture[:] = cv2.flip(picture, 1)
         with QPainter(layer.image) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setFont(self.font())
-            for person in people:
-                self._paint_tag(painter, person, area)
+            for person in self._result.people:
+                self._paint_tag(painter, person, area, area.width() / self._result.frame.width)
 
-    def _draw_people(self, picture: ImageArray, people: tuple[Person, ...], frame_width: int) -> None:
-        """Paint skeletons and the corners of boxes on the picture's part of the layer."""
-        height, width = picture.shape[:2]
-        scale = width / frame_width
-        strokes = overlay_strokes(people, scale, bone_px(width, height))
-        if self._mirrored:
-            flip, shift = np.array([-1, 1], np.float32), np.array([width - 1, 0], np.float32)
-            strokes = replace(strokes, ends_px=strokes.ends_px * flip + shift)
-        ids = [person.id for person in people]
-        paint_bodies_through(picture, strokes, lambda side, who: _ON_PICTURE.body(side, ids[who]), _RIM)
+    def _draw_people(self, picture: ImageArray, people: tuple[Person, ...], scale: float) -> None:
+        """Paint skeletons and the corners of boxes, in the bright colours that serve in either theme."""
+        draw_bodies(picture, people, scale)
         for person in people:
-            if np.isfinite(person.box_px).all():
-                box_px = self._on_picture(person.box_px, scale, width)
-                draw_corners(picture, box_px - np.float32(0.5), _ON_PICTURE.body(Side.MIDDLE, person.id))
+            if (box_px := shown_box(person, scale)) is not None:
+                draw_corners(picture, box_px, colour_of(Side.MIDDLE, person.id))
 
-    def _on_picture(self, box_px: FloatArray, scale: float, width: float) -> FloatArray:
-        """A frame's box on the shown picture, which is `width` wide, in continuous coordinates."""
-        box = (box_px + np.float32(0.5)) * np.float32(scale)
-        return (
-            np.array([width - box[2], box[1], width - box[0], box[3]], np.float32) if self._mirrored else box
-        )
-
-    def _paint_tag(self, painter: QPainter, person: Person, area: QRectF) -> None:
-        assert self._result is not None
-        if not np.isfinite(person.box_px).all():
+    def _paint_tag(self, painter: QPainter, person: Person, area: QRectF, scale: float) -> None:
+        """Words stay readable in a mirrored picture, so they are painted on it last."""
+        if (box_px := shown_box(person, scale)) is None:
             return
-        box = self._on_picture(person.box_px, area.width() / self._result.frame.width, area.width())
-        corner = area.topLeft() + QPointF(float(box[0]), float(box[1]) - 5)
-        paint_plate(painter, person_tag(person), corner, area, _ON_PICTURE.body(Side.MIDDLE, person.id))
-
-
-# Over a picture, the bright colours with their dark rims serve in either theme.
-_ON_PICTURE = DARK
-_RIM = (11, 12, 16)
+        left, top, right, _ = (box_px + np.float32(0.5)).tolist()
+        corner = area.topLeft() + QPointF(area.width() - right if self._mirrored else left, top - 5)
+        paint_plate(painter, person_tag(person), corner, area, colour_of(Side.MIDDLE, person.id))

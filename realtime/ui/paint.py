@@ -58,6 +58,31 @@ class Layer:
         return part
 
 
+class KeptLayer:
+    """A widget's layer, which is painted again only once it is outdated or no longer fits.
+
+    paint: fills it.
+    """
+
+    def __init__(self, widget: QWidget, paint: Callable[[Layer], None]) -> None:
+        self._widget, self._paint = widget, paint
+        self._layer: Layer | None = None
+        self._is_current = False
+
+    def outdate(self) -> None:
+        """There is something new to show."""
+        self._is_current = False
+
+    def painted(self) -> Layer:
+        """The layer as it is to be shown now."""
+        if self._layer is None or not self._layer.fits(self._widget):
+            self._layer, self._is_current = Layer(self._widget), False
+        if not self._is_current:
+            self._is_current = True
+            self._paint(self._layer)
+        return self._layer
+
+
 class Sprite:
     """Something small that is painted again only when what it shows changes."""
 

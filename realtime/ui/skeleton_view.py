@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -29,7 +31,7 @@ from realtime.ui.choices import Drawing
 from realtime.ui.gl_scene import Shot
 from realtime.ui.gl_worker import GlWorker
 from realtime.ui.pace import Pace
-from realtime.ui.paint import Layer, Sprite, colour
+from realtime.ui.paint import KeptLayer, Layer, Sprite, colour
 from realtime.ui.scene_words import distance_words, mirrored_scene, paint_label
 from realtime.ui.shots import shot_of
 from realtime.ui.theme import DARK, Theme
@@ -76,8 +78,7 @@ class SkeletonView(QWidget):
         self._grabbed: QPointF | None = None
         self._gl: GlWorker | None = None
         self._drawn: tuple[QImage, Shot] | None = None
-        self._layer: Layer | None = None
-        self._is_painted = False
+        self._kept = KeptLayer(self, self._paint_in_time)
         self._pace = Pace(_PAINTING_SHARE)
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -211,11 +212,11 @@ class SkeletonView(QWidget):
         """Paint the layer between events: with the picture's in one go the window would answer later."""
         self._repaint()
         if self.isVisible():
-            self._painted_layer()
+            self._kept.painted()
 
     def _repaint(self) -> None:
         self._later.stop()
-        self._is_painted = False
+        self._kept.outdate()
         self.update()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -248,38 +249,31 @@ class SkeletonView(QWidget):
     def hideEvent(self, event: QHideEvent) -> None:
         self._grabbed = None
         self._later.stop()
-        self._is_painted = False
+        self._kept.outdate()
         super().hideEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        layer = self._painted_layer()
         with QPainter(self) as painter:
-            painter.drawImage(0, 0, layer.image)
+            painter.drawImage(0, 0, self._kept.painted().image)
 
-    def _painted_layer(self) -> Layer:
-        layer = self._layer
-        if layer is None or not layer.fits(self):
-            layer = self._layer = Layer(self)
-            self._is_painted = False
-        if not self._is_painted:
-            self._is_painted = True
-            with self._pace.spending():
-                self._paint_layer(layer)
-        return layer
+    def _paint_in_time(self, layer: Layer) -> None:
+        with self._pace.spending():
+            self._paint_layer(layer)
 
     def _paint_layer(self, layer: Layer) -> None:
         seen = scene(self._follower, self._people, self._intrinsics, self._size, self._way)
         if self._mirrored:
             seen = mirrored_scene(seen, float(self.width()))
-        drawn = self._drawn
-        by_opengl = drawn is not None and drawn[0].deviceIndependentSize() == QRectF(self.rect()).size()
-        if not by_opengl:
+        by_opengl = self._drawn[0] if self._drawn is not None else None
+        if by_opengl is not None and by_opengl.deviceIndependentSize() != QRectF(self.rect()).size():
+            by_opengl = None
+        if by_opengl is None:
             layer.fill(self._theme.canvas)
             self._paint_strokes(layer, seen)
         with QPainter(layer.image) as painter:
             painter.setFont(self.font())
-            if by_opengl and drawn is not None:
-                painter.drawImage(0, 0, drawn[0])
+            if by_opengl is not None:
+                painter.drawImage(0, 0, by_opengl)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             self._paint_words(painter, seen)
 
@@ -311,15 +305,15 @@ class SkeletonView(QWidget):
         top = 10 if self.width() > _WIDE_PX else 34  # else it would lie over the legend
         box = QRectF(self.width() - 320, top, 320 - 18, 33 * len(lines))
         if lines:
-            self._distances.paint(painter, box, (self._theme.name, ids, lines), self._draw_distances)
+            shows = self._theme.name, ids, lines
+            self._distances.paint(painter, box, shows, partial(self._draw_distances, lines))
 
-    def _draw_distances(self, painter: QPainter, box: QRectF) -> None:
+    def _draw_distances(self, lines: Sequence[str], painter: QPainter, box: QRectF) -> None:
         """How far the first people are from the camera, to be read from across a room."""
         font = painter.font()
         font.setPixelSize(26)
         font.setWeight(font.Weight.Light)
         painter.setFont(font)
-        lines = distance_words(self._people[:_MOST_DISTANCES])
         for n, (person, words) in enumerate(zip(self._people, lines, strict=False)):
             rgb = self._theme.body(Side.MIDDLE, person.id) if len(lines) > 1 else self._theme.text
             painter.setPen(colour(rgb))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,8 @@ from realtime.lift import Lifter
 from realtime.models import catalogue
 from realtime.types import Array
 from tests.engines.counter import STATE, write_counter
-from tests.engines.test_resident import assert_same, rows
+from tests.engines.stateful import check_coming_and_going, check_state_follows_each_person, rows, seen
+from tests.engines.test_resident import assert_same
 
 
 @pytest.fixture(scope="module")
@@ -32,23 +32,8 @@ def engine(path: Path) -> OnnxRuntimeSteps:
     return OnnxRuntimeSteps(path, 1, STATE)
 
 
-def seen(engine: OnnxRuntimeSteps, people: Sequence[int], *values: float) -> list[float]:
-    out = engine.infer_stateful(rows(*values), people)
-    assert out.keys() == {"seen"}
-    return [float(v) for v in out["seen"][:, 0]]
-
-
 def test_state_follows_each_person(engine: OnnxRuntimeSteps) -> None:
-    assert seen(engine, [7], 1) == [101]
-    assert seen(engine, [7, 9], 1, 5) == [202, 501]
-    assert seen(engine, [9, 7], 5, 1) == [1002, 303]
-    assert seen(engine, [9], 5) == [1503]
-    assert seen(engine, [7, 9], 1, 5) == [404, 2004]
-    engine.forget(7)
-    engine.forget(12345)
-    assert seen(engine, [7, 9], 1, 5) == [101, 2505]
-    engine.forget(9)
-    assert seen(engine, [9, 7], 5, 1) == [501, 202]
+    check_state_follows_each_person(engine)
 
 
 @settings(max_examples=40, deadline=None)
@@ -61,15 +46,8 @@ def test_state_follows_each_person(engine: OnnxRuntimeSteps) -> None:
 def test_any_coming_and_going_is_as_with_state_from_outside(
     path: Path, steps: list[tuple[list[int], int]]
 ) -> None:
-    engine, expected = OnnxRuntimeSteps(path, 1, STATE), dict[int, tuple[float, int]]()
-    for people, gone in steps:
-        for person in people:
-            total, count = expected.get(person, (0.0, 0))
-            expected[person] = total + person, count + 1
-        wanted = [expected[p][0] * 100 + expected[p][1] for p in people]
-        assert seen(engine, people, *people) == wanted
-        engine.forget(gone)
-        expected.pop(gone, None)
+    engine = OnnxRuntimeSteps(path, 1, STATE)
+    check_coming_and_going(engine, steps)
     engine.close()
 
 

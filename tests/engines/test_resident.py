@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,11 +13,12 @@ from realtime.engines.tensorrt import RunOptions, TensorRtEngine
 from realtime.errors import EngineError
 from realtime.lift import Lifted, Lifter
 from realtime.models import catalogue
-from realtime.types import Array, FloatArray
+from realtime.types import FloatArray
 from tests.engines.counter import KINDS, STATE
 from tests.engines.fake_gpu import FakeCuda
 from tests.engines.fake_machine import FakeMachine
 from tests.engines.fake_tensorrt import fake_library
+from tests.engines.stateful import check_coming_and_going, check_state_follows_each_person, rows, seen
 
 
 def resident(plan: bytes, cuda: FakeCuda | None = None, kind: Kind = "tensorrt") -> TensorRtEngine:
@@ -27,29 +26,9 @@ def resident(plan: bytes, cuda: FakeCuda | None = None, kind: Kind = "tensorrt")
     return TensorRtEngine(fake_library(cuda, kind), plan, cuda, RunOptions(state=STATE))
 
 
-def rows(*values: float) -> dict[str, Array]:
-    return {"x": np.repeat(np.array(values, np.float32)[:, None], 3, axis=1)}
-
-
-def seen(engine: TensorRtEngine, people: Sequence[int], *values: float) -> list[float]:
-    out = engine.infer_stateful(rows(*values), people)
-    assert out.keys() == {"seen"}
-    return [float(v) for v in out["seen"][:, 0]]
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_state_follows_each_person(counter: bytes, kind: Kind) -> None:
-    engine = resident(counter, kind=kind)
-    assert seen(engine, [7], 1) == [101]
-    assert seen(engine, [7, 9], 1, 5) == [202, 501]
-    assert seen(engine, [9, 7], 5, 1) == [1002, 303]
-    assert seen(engine, [9], 5) == [1503]
-    assert seen(engine, [7, 9], 1, 5) == [404, 2004]
-    engine.forget(7)
-    engine.forget(12345)
-    assert seen(engine, [7, 9], 1, 5) == [101, 2505]
-    engine.forget(9)
-    assert seen(engine, [9, 7], 5, 1) == [501, 202]
+    check_state_follows_each_person(resident(counter, kind=kind))
 
 
 @settings(max_examples=30, deadline=None)
@@ -62,15 +41,7 @@ def test_state_follows_each_person(counter: bytes, kind: Kind) -> None:
 def test_any_coming_and_going_is_as_with_state_from_the_host(
     counter: bytes, steps: list[tuple[list[int], int]]
 ) -> None:
-    engine, expected = resident(counter), dict[int, tuple[float, int]]()
-    for people, gone in steps:
-        for person in people:
-            total, count = expected.get(person, (0.0, 0))
-            expected[person] = total + person, count + 1
-        wanted = [expected[p][0] * 100 + expected[p][1] for p in people]
-        assert seen(engine, people, *people) == wanted
-        engine.forget(gone)
-        expected.pop(gone, None)
+    check_coming_and_going(resident(counter), steps)
 
 
 def test_nothing_of_the_state_is_copied_while_the_people_stay(counter: bytes) -> None:

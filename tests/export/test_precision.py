@@ -132,7 +132,7 @@ def test_stored_shows_the_overflow_that_onnx_runtime_hides() -> None:
     assert np.isinf(run(stored(half), x)["y"]).all()
 
 
-def test_the_search_keeps_what_loses_and_no_weights_besides() -> None:
+def far_and_back() -> Any:
     """Adding and taking away 20,000 leaves nothing in FP16, whose steps are 16 there."""
     nodes = [
         node("MatMul", "x w", "a"),
@@ -140,7 +140,11 @@ def test_the_search_keeps_what_loses_and_no_weights_besides() -> None:
         node("Sub", "there far", "back"),
         node("MatMul", "back v", "y"),
     ]
-    model = graph(nodes, {"w": WEIGHTS, "v": WEIGHTS, "far": np.full(4, 20000, np.float32)})
+    return graph(nodes, {"w": WEIGHTS, "v": WEIGHTS, "far": np.full(4, 20000, np.float32)})
+
+
+def test_the_search_keeps_what_loses_and_no_weights_besides() -> None:
+    model = far_and_back()
     found = find_mixed(model, Line())
     assert set(found.kept) == {"there", "back"}
     assert found.rounded.holds
@@ -149,13 +153,7 @@ def test_the_search_keeps_what_loses_and_no_weights_besides() -> None:
 
 def test_a_guess_that_does_spares_the_search_and_one_that_does_not_is_dropped() -> None:
     """As above; a wrong guess leads to what the search finds, and names of other models say nothing."""
-    nodes = [
-        node("MatMul", "x w", "a"),
-        node("Add", "a far", "there"),
-        node("Sub", "there far", "back"),
-        node("MatMul", "back v", "y"),
-    ]
-    model = graph(nodes, {"w": WEIGHTS, "v": WEIGHTS, "far": np.full(4, 20000, np.float32)})
+    model = far_and_back()
     ticks: list[int] = []
     right = find_mixed(model, Line(), lambda: ticks.append(0), ["there", "back", "a", "elsewhere"])
     assert set(right.kept) == {"there", "back", "a"}, "it is taken as it is"
@@ -169,13 +167,7 @@ def test_parts_that_are_too_coarse_are_made_finer(monkeypatch: pytest.MonkeyPatc
     """A machine that was busy at the start makes few parts, each with something in it that needs FP32."""
     monkeypatch.setattr("export.mixed._FEWEST_PARTS", 1)
     monkeypatch.setattr("export.mixed._SEARCH_S", 0.0)
-    nodes = [
-        node("MatMul", "x w", "a"),
-        node("Add", "a far", "there"),
-        node("Sub", "there far", "back"),
-        node("MatMul", "back v", "y"),
-    ]
-    model = graph(nodes, {"w": WEIGHTS, "v": WEIGHTS, "far": np.full(4, 20000, np.float32)})
+    model = far_and_back()
     assert set(find_mixed(model, Line()).kept) == {"there", "back"}
 
 

@@ -22,6 +22,7 @@ from realtime.skeleton import H36M17
 
 JOINTS = len(H36M17)
 FEATURES = 3 * JOINTS + 3
+SCORES = slice(2 * JOINTS, 3 * JOINTS)
 """Per frame: 34 normalised coordinates, 17 scores, log scale, mean ray."""
 
 _LIMB_WEIGHT = 0.5
@@ -112,6 +113,11 @@ def view(rays: Tensor, score: Tensor, weights: Tensor) -> View:
     return View(turn, virtual, share, scale, features)
 
 
+def distance(seen: View, log_size: Tensor) -> Tensor:
+    """How far a person of this size is along the virtual camera's axis, (..., 1, 1) metres. See `place`."""
+    return (log_size.clamp(*_LOG_SIZE_RANGE).exp() / seen.scale).unsqueeze(-1)
+
+
 def place(seen: View, pose: Tensor, log_size: Tensor) -> tuple[Tensor, Tensor]:
     """Turn a virtual-camera answer into the real camera's.
 
@@ -120,7 +126,7 @@ def place(seen: View, pose: Tensor, log_size: Tensor) -> tuple[Tensor, Tensor]:
     Sideways the pelvis goes where the visible joints' rays, given pose and depth, put it on average.
     Returns the pose in real camera axes and the pelvis's z in the real camera, metres, (..., 1).
     """
-    depth = (log_size.clamp(*_LOG_SIZE_RANGE).exp() / seen.scale).unsqueeze(-1)
+    depth = distance(seen, log_size)
     across, ahead = torch.split(pose, [2, 1], dim=-1)
     sideways = seen.share @ (seen.rays * (ahead + depth) - across)
     back = seen.turn.transpose(-1, -2)

@@ -11,18 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from export.nets.bones import BONES, CHILDREN, PARENTS, bone_ends, bone_paths
-from export.nets.geometry import JOINTS, View
+from export.nets.geometry import JOINTS, SCORES, View, distance
 
 GATES = 2
 """How far each bone is trusted to lie across the view as its rays say, and along it as its length says."""
 BONE_SCALE_M = 0.25
 
-_SCORES = slice(2 * JOINTS, 3 * JOINTS)
 _SECOND = 96
 _MAX_MISS = 2.0
 _SIGN_SOFTNESS = 0.3
 _FLATTEST = 0.05
-_LOG_SIZE_RANGE = (-4.0, 1.0)
 
 
 class Refinement(nn.Module):
@@ -51,7 +49,7 @@ class Refinement(nn.Module):
 
         first: the same. gates: (N, 16, 2) logits. lengths: (N, 16, 1) metres. log_size: as for `place`.
         """
-        depth = (log_size.clamp(*_LOG_SIZE_RANGE).exp() / seen.scale).unsqueeze(-1)
+        depth = distance(seen, log_size)
         forward = first[..., 2:]
         across = self.ends @ (seen.rays * (depth + self.paths @ forward))
         usable = seen.share[..., self.joints].amin(-1).transpose(-1, -2).sign()
@@ -60,7 +58,7 @@ class Refinement(nn.Module):
         ahead = torch.tanh(forward / (_SIGN_SOFTNESS * lengths)) * slant.sqrt()
         said = torch.cat([across, ahead], dim=-1)
         if self.second_look:
-            more, doubt = self._second_look((said - first) / lengths * usable, seen.features[..., _SCORES])
+            more, doubt = self._second_look((said - first) / lengths * usable, seen.features[..., SCORES])
             first, gates = first + more, gates + doubt
         trust = torch.sigmoid(gates) * usable
         return first + trust[..., self.axes] * (said - first)

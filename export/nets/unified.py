@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from export.nets.bones import BONES, bone_paths
-from export.nets.geometry import FEATURES, JOINTS, View, joint_weights, place, view
+from export.nets.geometry import FEATURES, JOINTS, SCORES, View, joint_weights, place, view
 from export.nets.mirror import bones_table, joints_table, mirrored_table
 from export.nets.refinement import BONE_SCALE_M, GATES, Refinement
 from export.nets.step import CONFIDENCE, DEPTH, LAG, POSE, RAYS, ROOT_DEPTH, ROOT_DEPTH_SIGMA, SCORE, Tensors
@@ -41,7 +41,6 @@ _WIDTH, _BODY, _MEMORY = 320, 64, 64
 _DILATIONS = (3, 9)
 _TAPS = 3
 _INPUT = FEATURES + JOINTS + 1
-_SCORES = slice(2 * JOINTS, 3 * JOINTS)
 _VIEW = 9 + 2 * JOINTS + JOINTS + 1
 _SEEN = _INPUT + _VIEW
 _REACH = max(LAGS)
@@ -159,7 +158,7 @@ class Unified(nn.Module):
             "centre": torch.tensor([_LOG_SIZE_CENTRE, _LOG_SPREAD_CENTRE]),
             "newest": torch.arange(_REACH + 1 - _TAPS, _REACH + 1)[:, None] * _SEEN + torch.arange(_INPUT),
             "all_input": torch.arange(_INPUT)[None],
-            "scores": (torch.arange(_TAPS)[:, None] * _INPUT + torch.arange(_INPUT)[_SCORES]).flatten(),
+            "scores": (torch.arange(_TAPS)[:, None] * _INPUT + torch.arange(_INPUT)[SCORES]).flatten(),
         }
         for name, value in constants.items():
             self.register_buffer(name, value, persistent=False)
@@ -286,7 +285,7 @@ class Unified(nn.Module):
         frames = seen.shape[1]
         padded = functional.pad(seen, (0, 0, _TAPS - 1, 0))
         taps = [padded[:, k : k + frames] for k in range(_TAPS)]
-        x = self._stem(torch.cat(taps, dim=-1), torch.cat([t[..., _SCORES] for t in taps], dim=-1))
+        x = self._stem(torch.cat(taps, dim=-1), torch.cat([t[..., SCORES] for t in taps], dim=-1))
         for block in self.blocks:
             x = block(x)
         return x
@@ -298,7 +297,7 @@ class Unified(nn.Module):
     def _frame_sums(self, x: Tensor) -> Tensor:
         """What one frame adds to the body's sums, (..., 2 * _MEMORY): weighted values, and weights."""
         value, logit = torch.split(self.frame_2(torch.relu(self.frame_1(x))), [_MEMORY, _MEMORY], dim=-1)
-        anyone = x[..., _SCORES].sum(-1, keepdim=True).sign()
+        anyone = x[..., SCORES].sum(-1, keepdim=True).sign()
         weight = anyone * logit.clamp(-_MAX_LOGIT, _MAX_LOGIT).exp()
         return torch.cat([weight * value, weight], dim=-1)
 

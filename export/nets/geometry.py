@@ -22,8 +22,9 @@ from realtime.skeleton import H36M17
 
 JOINTS = len(H36M17)
 FEATURES = 3 * JOINTS + 3
-SCORES = slice(2 * JOINTS, 3 * JOINTS)
 """Per frame: 34 normalised coordinates, 17 scores, log scale, mean ray."""
+SCORES = slice(2 * JOINTS, 3 * JOINTS)
+"""Where the scores are among them."""
 
 _LIMB_WEIGHT = 0.5
 _LIMBS = ("knee", "ankle", "elbow", "wrist")

@@ -10,13 +10,13 @@
 
 And one thing more: geometry draws each bone to what its rays and its length say of it (`Refinement`), as far
 as the network trusts them. One network answers for several `LAGS`: with k frames of look-ahead, or k frames
-ahead of time. `mirrored`, it is asked for the person and for their mirror image, in one batch, and says the
-mean: worth 1 to 2 % on held-out bodies, but not shipped, as it costs 10 mm on the sample (docs/results.md).
+ahead of time.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import cast
 
 import torch
@@ -25,7 +25,6 @@ from torch.nn import functional
 
 from export.nets.bones import BONES, bone_paths
 from export.nets.geometry import FEATURES, JOINTS, SCORES, View, joint_weights, place, view
-from export.nets.mirror import bones_table, joints_table, mirrored_table
 from export.nets.refinement import BONE_SCALE_M, GATES, Refinement
 from export.nets.step import CONFIDENCE, DEPTH, LAG, POSE, RAYS, ROOT_DEPTH, ROOT_DEPTH_SIGMA, SCORE, Tensors
 from export.nets.taps import ResidualTaps
@@ -77,24 +76,6 @@ def _behind() -> Tensor:
     return table
 
 
-def _mirror_in() -> Tensor:
-    """(_INPUT, _INPUT): what the network is fed of the mirror image."""
-    score, size, mean, there = (
-        joints_table([1.0]),
-        torch.eye(1),
-        torch.diag(torch.tensor([-1.0, 1.0])),
-        torch.eye(1),
-    )
-    return mirrored_table([joints_table([-1.0, 1.0]), score, size, mean, joints_table([1.0]), there])
-
-
-def _mirror_out() -> Tensor:
-    """(_OUT, _OUT): what it says of the mirror image, of the person."""
-    return mirrored_table(
-        [bones_table([-1.0, 1.0, 1.0]), bones_table([1.0] * GATES), torch.eye(2), joints_table([1.0])]
-    )
-
-
 class Unified(nn.Module):
     """The `unified` lifter: see the module. Inputs, outputs and forms are those of `export.nets.step`."""
 
@@ -109,12 +90,9 @@ class Unified(nn.Module):
     kind_of_bone: Tensor
     behind: Tensor
     paths: Tensor
-    mirror_in: Tensor
-    mirror_out: Tensor
     kept: Tensor
     centre: Tensor
     newest: Tensor
-    all_input: Tensor
     scores: Tensor
 
     def __init__(
@@ -125,12 +103,10 @@ class Unified(nn.Module):
         refine: bool = True,
         use_depth: bool = True,
         second_look: bool = False,
-        mirrored: bool = False,
     ) -> None:
         super().__init__()
         self.width, self.dilations = width, tuple(dilations)
         self.memory, self.refine, self.use_depth = memory, refine, use_depth
-        self.mirrored = mirrored
         self.stem = nn.Linear(_TAPS * _INPUT, width)
         self.visibility = nn.Linear(_TAPS * JOINTS, width)
         self.blocks = nn.ModuleList(ResidualTaps(width, d) for d in self.dilations)
@@ -152,12 +128,11 @@ class Unified(nn.Module):
             .T.contiguous(),
             "behind": _behind(),
             "paths": bone_paths(),
-            "mirror_in": _mirror_in(),
-            "mirror_out": _mirror_out(),
             "kept": torch.tensor([_BRIEF, _LASTING]).repeat_interleave(2 * _MEMORY),
             "centre": torch.tensor([_LOG_SIZE_CENTRE, _LOG_SPREAD_CENTRE]),
-            "newest": torch.arange(_REACH + 1 - _TAPS, _REACH + 1)[:, None] * _SEEN + torch.arange(_INPUT),
-            "all_input": torch.arange(_INPUT)[None],
+            "newest": (
+                torch.arange(_REACH + 1 - _TAPS, _REACH + 1)[:, None] * _SEEN + torch.arange(_INPUT)
+            ).flatten(),
             "scores": (torch.arange(_TAPS)[:, None] * _INPUT + torch.arange(_INPUT)[SCORES]).flatten(),
         }
         for name, value in constants.items():
@@ -174,50 +149,37 @@ class Unified(nn.Module):
     def state_shapes(self) -> tuple[tuple[int, ...], ...]:
         """One vector, as a small net's step costs what its operators cost to start.
 
-        In it: the last frames as seen; then the blocks' windows and the sums of the body's two averages, of
-        the person, and of their mirror image where the net is mirrored.
+        In it: the last frames as seen, the blocks' windows, and the sums of the body's two averages.
         """
-        return ((_REACH * _SEEN + self._sides_seen * sum(self._side_sizes),),)
+        return ((sum(self._state_sizes),),)
 
     @property
-    def _side_sizes(self) -> list[int]:
+    def _state_sizes(self) -> list[int]:
         rings = [size for block in self.blocks for size in cast("ResidualTaps", block).ring_sizes]
-        return [*rings, 4 * _MEMORY]
-
-    @property
-    def _sides_seen(self) -> int:
-        return 2 if self.mirrored else 1
+        return [_REACH * _SEEN, *rings, 4 * _MEMORY]
 
     def forward(self, given: Tensors) -> dict[str, Tensor]:
         """Every frame of clips that start with no past, each at its `lag`."""
         seen = self._look(given)
-        clips, frames = seen.shape[:2]
-        rows = self._sides(seen[..., :_INPUT])
-        start = seen.new_zeros(len(rows), 2 * _MEMORY)
-        parts = (self._hidden(rows), *self._bodies(rows, start))
+        size = seen.shape[:2]
+        start = seen.new_zeros(size[0], 2 * _MEMORY)
+        hidden, code, bones = self._understood(seen[..., :_INPUT], start)
         padded = functional.pad(seen, (0, 0, _REACH, 0))
-        window = torch.stack([padded[:, k : k + frames] for k in range(_REACH + 1)], dim=-2)
-        # Frame by frame, and the sides of a frame one after the other, as a step has them.
-        hidden, code, bones = (
-            part.unflatten(0, (clips, -1)).transpose(1, 2).flatten(0, 2)  # type: ignore[no-untyped-call]
-            for part in parts
-        )
+        window = torch.stack([padded[:, k : k + size[1]] for k in range(_REACH + 1)], dim=-2)
         lag = given[LAG].flatten(0, 1)
         picked = self._picked(window.flatten(0, 1), lag)
-        said = self._heads(self._fused(hidden, code, bones, self._sides(picked[:, :_INPUT])))
-        raw = (lag[:, None, None] @ said.unflatten(0, (-1, self._sides_seen))).squeeze(2)  # type: ignore[no-untyped-call]
+        said = self._heads(self._fused(hidden, code, bones, picked[:, :_INPUT]))
+        raw = (lag.unsqueeze(1) @ said).squeeze(1)
         answer = self._answer(raw, bones, picked)
-        return {name: value.unflatten(0, (clips, frames)) for name, value in answer.items()}  # type: ignore[no-untyped-call]
+        return {name: value.unflatten(0, size) for name, value in answer.items()}  # type: ignore[no-untyped-call]
 
     def forward_step(
         self, given: Tensors, state: tuple[Tensor, ...]
     ) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
         """One frame of N tracks."""
-        each = sum(self._side_sizes)
-        frames, past = torch.split(state[0], [_REACH * _SEEN, self._sides_seen * each], dim=-1)
+        frames, *rings, sums = torch.split(state[0], self._state_sizes, dim=-1)
         window = torch.cat([frames, self._look(given)], dim=-1)
-        *rings, sums = torch.split(past.reshape(-1, each), self._side_sizes, dim=-1)
-        last = self._sides_of(window, self.newest)
+        last = window.index_select(1, self.newest)
         x, following = self._stem(last, last.index_select(1, self.scores)), []
         for k, block in enumerate(self.blocks):
             assert isinstance(block, ResidualTaps)
@@ -230,17 +192,15 @@ class Unified(nn.Module):
         )
         bones: Tensor = self.body_head(lasting)
         picked = self._picked(window.reshape(-1, _REACH + 1, _SEEN), given[LAG])
-        fused = self._fused(x, code, bones, self._sides_of(picked, self.all_input))
+        fused = self._fused(x, code, bones, picked[:, :_INPUT])
         answer = self._answer(self._head(fused, given[LAG]), bones, picked)
-        past = torch.cat([*following, sums], dim=-1).reshape(-1, self._sides_seen * each)
-        return answer, (torch.cat([window[:, _SEEN:], past], dim=-1),)
+        return answer, (torch.cat([window[:, _SEEN:], *following, sums], dim=-1),)
 
     def training_answer(
         self, given: Tensors, past: tuple[Tensor, Tensor, Tensor], lags: tuple[int, ...]
     ) -> dict[int, dict[str, Tensor]]:
         """Every frame of clips, at each of some lags; with `bones_m`, `first_pose` besides.
 
-        Never mirrored: half of the clips to train on are mirror images already.
         past: rays (N, P, 17, 2), score (N, P, 17) of frames before the clip, and how many of them count (N,).
         """
         seen = self._look(given)
@@ -249,8 +209,7 @@ class Unified(nn.Module):
         there = torch.arange(rays.shape[1]) < count[:, None]
         start = (self._frame_sums(early) * there[..., None]).sum(dim=1)
         size = seen.shape[:2]
-        parts = (self._hidden(seen[..., :_INPUT]), *self._bodies(seen[..., :_INPUT], start))
-        hidden, code, bones = (part.flatten(0, 1) for part in parts)
+        hidden, code, bones = self._understood(seen[..., :_INPUT], start)
         out = {}
         for lag in lags:
             shift = max(lag, 0)
@@ -268,18 +227,9 @@ class Unified(nn.Module):
         parts = [seen.features, depth, there, seen.turn.flatten(-2), seen.rays.flatten(-2)]
         return torch.cat([*parts, seen.share.squeeze(-2), seen.scale], dim=-1)
 
-    def _sides(self, x: Tensor) -> Tensor:
-        """(N, ..., _INPUT) -> (2 N, ..., _INPUT), each person and then their mirror image; or as it is."""
-        return torch.stack([x, x @ self.mirror_in], dim=1).flatten(0, 1) if self.mirrored else x
-
-    def _sides_of(self, frames: Tensor, places: Tensor) -> Tensor:
-        """The same of frames in a row (N, ...), (N * sides, places). places: (frames, _INPUT) in it."""
-        if not self.mirrored:
-            return frames.index_select(1, places.flatten())
-        sign, swapped = self.mirror_in.sum(0), self.mirror_in.abs().argmax(0)
-        both = torch.cat([places.flatten(), places[:, swapped].flatten()])
-        signs = torch.cat([torch.ones(places.numel()), sign.repeat(places.shape[0])])
-        return (frames.index_select(1, both) * signs).reshape(-1, places.numel())
+    def _understood(self, x: Tensor, start: Tensor) -> Iterator[Tensor]:
+        """What the layers hold, the body's code and its bones after each frame of clips, (N * T, ...)."""
+        return (part.flatten(0, 1) for part in (self._hidden(x), *self._bodies(x, start)))
 
     def _hidden(self, seen: Tensor) -> Tensor:
         frames = seen.shape[1]
@@ -333,24 +283,17 @@ class Unified(nn.Module):
         return out.reshape(-1, len(LAGS), _OUT)
 
     def _head(self, fused: Tensor, lag: Tensor) -> Tensor:
-        """The same for the lag asked for alone, (N, sides, _OUT): a step reads no other lag's weights."""
+        """The same for the lag asked for alone, (N, _OUT): a step reads no other lag's weights."""
         weight = self.answer_head.weight.reshape(len(LAGS), _OUT, -1).transpose(1, 2)
         bias = self.answer_head.bias.reshape(len(LAGS), _OUT)
-        rows = fused.reshape(-1, self._sides_seen, self.answer_head.in_features)
-        return rows @ weight[lag.argmax(dim=-1)] + (lag @ bias).unsqueeze(1)
+        return (fused.unsqueeze(1) @ weight[lag.argmax(dim=-1)]).squeeze(1) + lag @ bias
 
     def _picked(self, window: Tensor, lag: Tensor) -> Tensor:
         """(N, _SEEN): the frame that an answer is about, out of (N, _REACH + 1, _SEEN), the newest last."""
         return ((lag @ self.behind).unsqueeze(1) @ window).squeeze(1)
 
     def _answer(self, raw: Tensor, bones: Tensor, picked: Tensor) -> dict[str, Tensor]:
-        """raw: (N, sides, _OUT). bones: (N * sides, kinds)."""
-        if self.mirrored:
-            one, other = raw.unbind(1)
-            said, bones = (one + other @ self.mirror_out) / 2, bones.reshape(-1, 2, len(_KINDS)).mean(1)
-        else:
-            said = raw.reshape(-1, _OUT)
-        answer = self._place(said, bones, picked)
+        answer = self._place(raw, bones, picked)
         return {name: answer[name] for name in self.outputs}
 
     def _place(self, raw: Tensor, log_bones: Tensor, picked: Tensor) -> dict[str, Tensor]:

@@ -118,7 +118,7 @@ def test_a_part_of_a_split_is_split_at_once() -> None:
     assert fused(graph(both, weights)) == ["Split", "Split", "Concat"], "the part is wanted whole as well"
 
 
-@pytest.mark.parametrize("options", [{}, {"mirrored": True, "second_look": True}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"second_look": True}], ids=str)
 def test_the_step_of_unified_is_lean(options: dict[str, Any], tmp_path: Path) -> None:
     """Nothing is read off shapes, and no other lag's weights are multiplied with."""
     net = small_net("unified", **options)

@@ -62,13 +62,13 @@ def convolution(weights: np.ndarray, bias: np.ndarray, stride: int) -> nn.Conv1d
 
 
 def torch_window(net: TemporalNet, window: np.ndarray) -> Callable[[], Tensor]:
-    """A run of the strided window in PyTorch."""
-    module, given = StridedWindow(net).eval(), torch.from_numpy(window)
+    """A run of the strided window (frames, 34) in PyTorch, to (1, 51)."""
+    module, given = StridedWindow(net).eval(), torch.from_numpy(np.ascontiguousarray(window.T[None]))
 
     def run() -> Tensor:
         with torch.inference_mode():
             out: Tensor = module(given)
-        return out
+        return out[..., 0]
 
     return run
 

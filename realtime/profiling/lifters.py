@@ -25,8 +25,6 @@ from realtime.types import FloatArray
 
 ROUNDS = 5
 _MOST_DIFFERENT = 1e-3
-_UNPACKED = {"session.disable_prepacking": "1"}
-"""For one frame a product reads each weight once: repacked ones are read more slowly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,27 +74,21 @@ def compare(net: TemporalNet, seconds: float, threads: int = 0) -> GrowthRow:
 
 
 class Forms:
-    """A net's two forms in ONNX Runtime, ready to run. features: what the window is given, (1, 34, frames).
+    """A net's two forms in ONNX Runtime, ready to run. features: what the window is given, (frames, 34).
 
     difference: the largest between their outputs. Raises EngineError when it is more than rounding makes.
     """
 
     def __init__(self, net: TemporalNet, threads: int = 0) -> None:
         self._net = net
-        threads = threads or os.cpu_count() or 1
-        with tempfile.TemporaryDirectory() as folder:
-            paths = Path(folder) / "step.onnx", Path(folder) / "window.onnx"
-            for path, model in zip(paths, (net.step_model(), net.window_model()), strict=True):
-                onnx.save(model, path)
-            self._engines = (
-                OnnxRuntimeEngine(paths[0], threads, _UNPACKED), OnnxRuntimeEngine(paths[1], threads)
-            )  # fmt: skip
-        self._stepper = CachedStep(net, self._engines[0])
+        models = (net.window_model(), net.step_model(), *net.older_models())
+        self._engines = [_engine(model, threads or os.cpu_count() or 1) for model in models]
+        self._stepper = CachedStep(net, self._engines[1], self._engines[2:])
         frames = np.random.default_rng(1).standard_normal((2 * net.receptive_field, FEATURES), np.float32)
         poses = [self._stepper.step(frame[None]).copy() for frame in frames]
         self._newest = frames[-1:].copy()
-        self.features = np.ascontiguousarray(frames[-net.receptive_field :].T[None])
-        self.difference = float(np.abs(self.window()[..., 0] - poses[-1]).max())
+        self.features = frames[-net.receptive_field :].copy()
+        self.difference = float(np.abs(self.window() - poses[-1]).max())
         if not self.difference < _MOST_DIFFERENT:
             raise EngineError(f"step and window differ by {self.difference:g}: try another onnxruntime")
 
@@ -112,8 +104,8 @@ class Forms:
         return self._stepper.step(self._newest)
 
     def window(self) -> FloatArray:
-        """The whole window again, (1, 51, 1)."""
-        return self._engines[1].infer({"features": self.features})["pose"]
+        """The whole window again, (1, 51)."""
+        return self._engines[0].infer({"features": self.features})["pose"]
 
     def row(self, steps: Sequence[Sequence[float]], windows: Sequence[Sequence[float]]) -> GrowthRow:
         """What the rounds' times say."""
@@ -123,6 +115,13 @@ class Forms:
         return GrowthRow(
             net.receptive_field, net.parameters, self.difference, step, window, float(np.median(ratios))
         )
+
+
+def _engine(model: Any, threads: int) -> OnnxRuntimeEngine:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "net.onnx"
+        onnx.save(model, path)
+        return OnnxRuntimeEngine(path, threads)
 
 
 def in_turn(

@@ -2,12 +2,18 @@
 
 The shape is VideoPose3D's (Pavllo et al., 2019, section 3): a stem of three taps, then residual blocks whose
 three taps lie 3, 9, 27 ... frames apart, each with a layer per frame behind it. The window form is the one
-its authors run for a single output, in which every layer is computed only where its result is used. Both
-take the same random weights and give the same pose: what differs is what is computed again.
+its authors run for a single output, in which every layer is computed only where its result is used; its
+strides are as long as its kernels, so each layer is one product of matrices. Both take the same random
+weights and give the same pose: what differs is what is computed again.
+
+The step reads every weight for one frame's sake, so it costs what reading them costs. But what a block's
+older taps make of a frame is not due before a whole dilation later: it is computed for several frames at
+once, which reads those weights, half of all, once for them all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +26,13 @@ from realtime.types import Array, FloatArray
 TAPS = 3
 FEATURES, POSE = 34, 51
 _OPSET = 17
+_MOST_AT_ONCE = TAPS**2
+"""Frames. More would save little, and the frame at which they are computed would stand out."""
+
+
+def frames_at_once(block: int) -> int:
+    """For how many frames block 1, 2, ... computes its older taps at once: none may be late."""
+    return min(int(TAPS**block), _MOST_AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,45 +77,64 @@ class TemporalNet:
     def step_model(self) -> Any:
         """An `onnx.ModelProto` for one frame, to be run by `CachedStep`.
 
-        Takes `features` (1, 34) and `past_k` (2, channels), what layer k was given two dilations ago and one;
-        gives `pose` (1, 51) and `frame_k` (1, channels), what layer k was given now. Layer 0 is the stem.
+        Takes `features` (1, 34), `past` (2, 34), those of two frames ago and one, and `older_k` (1, width),
+        what the older taps and the bias of block k give, from 1. Gives `pose` (1, 51) and `frame_k`
+        (1, width), what block k was given now.
         """
         graph = _Graph()
         graph.input("features", (1, FEATURES))
-        x = "features"
-        for k, (weights, bias, *mix) in enumerate(((*self.stem,), *self.blocks)):
-            channels = weights.shape[1]
-            graph.input(f"past_{k}", (TAPS - 1, channels))
-            taken = graph.node("Concat", [f"past_{k}", x], axis=0)
-            flat = graph.node("Reshape", [taken, graph.numbers([1, TAPS * channels])])
-            following = f"frame_{k + 1}" if k < len(self.blocks) else ""
-            h = graph.layer(flat, weights.reshape(-1, weights.shape[2]), bias)
-            h = graph.node("Relu", [h], "" if mix else following)
-            if mix:
-                h = graph.node("Relu", [graph.layer(h, mix[0], mix[1])])
-                h = graph.node("Add", [x, h], following)
-            if following:
-                graph.output(following, (1, self.width))
-            x = h
+        graph.input("past", (TAPS - 1, FEATURES))
+        taken = graph.node("Concat", ["past", "features"], axis=0)
+        flat = graph.node("Reshape", [taken, graph.numbers([1, TAPS * FEATURES])])
+        given = [*(f"frame_{k}" for k in range(1, len(self.blocks) + 1)), ""]
+        x = graph.node("Relu", [graph.layer(flat, _flat(self.stem[0]), self.stem[1])], given[0])
+        for k, (weights, _, mix, bias) in enumerate(self.blocks, 1):
+            graph.input(f"older_{k}", (1, self.width))
+            graph.output(x, (1, self.width))
+            h = graph.node("Relu", [graph.layer(x, weights[-1], f"older_{k}")])
+            x = graph.node("Add", [x, graph.node("Relu", [graph.layer(h, mix, bias)])], given[k])
         graph.layer(x, *self.head, "pose")
         graph.output("pose", (1, POSE))
         return graph.model("step")
 
+    def older_models(self) -> list[Any]:
+        """An `onnx.ModelProto` for each block's older taps, for frames that follow each other.
+
+        Takes `frames` (`frames_at_once`, width), what the block was given; gives `older` (frames, 2 * width),
+        what the oldest tap makes of each, and what the middle one does with the block's bias.
+        """
+        models = []
+        for k, (weights, bias, _, _) in enumerate(self.blocks, 1):
+            graph, frames = _Graph(), frames_at_once(k)
+            graph.input("frames", (frames, self.width))
+            both = np.concatenate([np.zeros_like(bias), bias])
+            graph.layer("frames", np.concatenate([weights[0], weights[1]], axis=1), both, "older")
+            graph.output("older", (frames, 2 * self.width))
+            models.append(graph.model("older"))
+        return models
+
     def window_model(self) -> Any:
-        """An `onnx.ModelProto` for a whole window: `features` (1, 34, frames) to `pose` (1, 51, 1)."""
+        """An `onnx.ModelProto` for a whole window: `features` (frames, 34), old to new, to `pose` (1, 51)."""
         graph = _Graph()
-        graph.input("features", (1, FEATURES, self.receptive_field))
-        x = "features"
+        x, frames, channels = "features", self.receptive_field, FEATURES
+        graph.input(x, (frames, channels))
         for weights, bias, *mix in ((*self.stem,), *self.blocks):
-            h = graph.node("Relu", [graph.convolution(x, weights, bias, TAPS)])
+            frames //= TAPS
+            taken = graph.node("Reshape", [x, graph.numbers([frames, TAPS * channels])])
+            h = graph.node("Relu", [graph.layer(taken, _flat(weights), bias)])
             if mix:
-                newest = [x, *(graph.numbers(n) for n in ([TAPS - 1], [2**31 - 1], [2], [TAPS]))]
-                h = graph.node("Relu", [graph.convolution(h, mix[0][None], mix[1], 1)])
+                newest = [x, *(graph.numbers(n) for n in ([TAPS - 1], [2**31 - 1], [0], [TAPS]))]
+                h = graph.node("Relu", [graph.layer(h, mix[0], mix[1])])
                 h = graph.node("Add", [graph.node("Slice", newest), h])
-            x = h
-        graph.convolution(x, self.head[0][None], self.head[1], 1, "pose")
-        graph.output("pose", (1, POSE, 1))
+            x, channels = h, self.width
+        graph.layer(x, *self.head, "pose")
+        graph.output("pose", (1, POSE))
         return graph.model("window")
+
+
+def _flat(weights: FloatArray) -> FloatArray:
+    """Taps (taps, in, out) as one matrix over them all."""
+    return weights.reshape(-1, weights.shape[-1])
 
 
 class _Graph:
@@ -133,16 +165,10 @@ class _Graph:
         self._nodes.append(helper.make_node(kind, inputs, [name], **attributes))
         return name
 
-    def layer(self, x: str, weights: FloatArray, bias: FloatArray, output: str = "") -> str:
-        """A linear layer over (1, channels)."""
-        return self.node("Gemm", [x, self.weight(weights.T), self.weight(bias)], output, transB=1)
-
-    def convolution(
-        self, x: str, weights: FloatArray, bias: FloatArray, stride: int, output: str = ""
-    ) -> str:
-        """A convolution over time with taps (taps, in, out)."""
-        kernel = self.weight(weights.transpose(2, 1, 0))
-        return self.node("Conv", [x, kernel, self.weight(bias)], output, strides=[stride])
+    def layer(self, x: str, weights: FloatArray, bias: FloatArray | str, output: str = "") -> str:
+        """A linear layer over (frames, channels). bias: numbers, or a tensor."""
+        added = bias if isinstance(bias, str) else self.weight(bias)
+        return self.node("Gemm", [x, self.weight(weights), added], output)
 
     def model(self, name: str) -> Any:
         graph = helper.make_graph(self._nodes, name, self._inputs, self._outputs, self._weights)
@@ -150,25 +176,64 @@ class _Graph:
 
 
 class CachedStep:
-    """Runs a step model frame by frame: what layers were given stays here, in rings, and is never moved."""
+    """Runs a step model frame by frame: what layers make of the past stays in rings, and is never moved.
 
-    def __init__(self, net: TemporalNet, engine: Engine) -> None:
+    older: an engine for each of `TemporalNet.older_models`.
+    """
+
+    def __init__(self, net: TemporalNet, engine: Engine, older: Sequence[Engine]) -> None:
         self._engine = engine
         self._frame = 0
-        sizes = (FEATURES, *(net.width for _ in net.blocks))
-        self._rings = [np.zeros(((TAPS - 1) * TAPS**k, size), np.float32) for k, size in enumerate(sizes)]
-        self._past = [np.zeros((TAPS - 1, size), np.float32) for size in sizes]
-        self._feeds: dict[str, Array] = {f"past_{k}": past for k, past in enumerate(self._past)}
+        self._features = np.zeros((TAPS - 1, FEATURES), np.float32)
+        self._past = np.zeros_like(self._features)
+        own = enumerate(zip(net.blocks, older, strict=True), 1)
+        self._blocks = [_OlderTaps(k, block[1], engine) for k, (block, engine) in own]
+        self._feeds: dict[str, Array] = {f"older_{block.number}": block.due for block in self._blocks}
+        self._feeds["past"] = self._past
 
     def step(self, features: FloatArray) -> FloatArray:
         """The pose (1, 51) of the newest frame's features (1, 34); a view, valid until the next step."""
-        for past, ring in zip(self._past, self._rings, strict=True):
-            oldest = self._frame % len(ring)
-            past[0] = ring[oldest]
-            past[1] = ring[oldest - len(ring) // 2]
+        for block in self._blocks:
+            block.look_up(self._frame)
+        oldest = self._frame % (TAPS - 1)
+        self._past[0], self._past[1] = self._features[oldest], self._features[oldest - 1]
         out = self._engine.infer({**self._feeds, "features": features})
-        given = (features, *(out[f"frame_{k}"] for k in range(1, len(self._rings))))
-        for ring, frame in zip(self._rings, given, strict=True):
-            ring[self._frame % len(ring)] = frame[0]
+        self._features[oldest] = features[0]
+        for block in self._blocks:
+            block.take(self._frame, out[f"frame_{block.number}"][0])
         self._frame += 1
         return out["pose"]
+
+
+class _OlderTaps:
+    """What the older taps of block 1, 2, ... make of each frame, in a ring of twice the dilation.
+
+    Blocks are put off against each other, so that no frame computes for all of them. due: (1, width), what
+    the frame looked up is to add.
+    """
+
+    def __init__(self, number: int, bias: FloatArray, engine: Engine) -> None:
+        self.number = number
+        self.due = np.zeros((1, len(bias)), np.float32)
+        self._engine = engine
+        # Block 1 computes at every third frame; 2, 3, ... at one of those between, each at its own.
+        self._put_off = (TAPS * (number - 1) - 1) // 2 if number > 1 else 0
+        self._waiting = np.zeros((frames_at_once(number), len(bias)), np.float32)
+        # Before the first frame all is zero, and the taps give the bias alone.
+        self._ring = np.tile(np.concatenate([np.zeros_like(bias), bias]), (2 * TAPS**number, 1))
+
+    def look_up(self, frame: int) -> None:
+        """Put into `due` what the taps make of the frames one and two dilations before this one."""
+        width, place = self.due.shape[1], (frame - self._put_off) % len(self._ring)
+        oldest, middle = self._ring[place], self._ring[place - len(self._ring) // 2]
+        np.add(oldest[:width], middle[width:], out=self.due[0])
+
+    def take(self, frame: int, given: FloatArray) -> None:
+        """Keep what the block was given at a frame (width,), and compute when enough have come together."""
+        since = frame - self._put_off
+        place = since % len(self._waiting)
+        self._waiting[place] = given
+        if place == len(self._waiting) - 1:
+            begin = since % len(self._ring) - place
+            made = self._engine.infer({"frames": self._waiting})["older"]
+            self._ring[begin : begin + len(made)] = made

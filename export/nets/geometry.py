@@ -114,25 +114,25 @@ def view(rays: Tensor, score: Tensor, weights: Tensor) -> View:
     return View(turn, virtual, share, scale, features)
 
 
-def distance(seen: View, log_size: Tensor) -> Tensor:
-    """How far a person of this size is along the virtual camera's axis, (..., 1, 1) metres. See `place`."""
-    return (log_size.clamp(*_LOG_SIZE_RANGE).exp() / seen.scale).unsqueeze(-1)
+def distance(log_size: Tensor, scale: Tensor) -> Tensor:
+    """How far a person is along the virtual camera's axis, metres.
+
+    log_size: log of the person's apparent size in metres. scale: `View.scale`; both of the same shape.
+    """
+    return log_size.clamp(*_LOG_SIZE_RANGE).exp() / scale
 
 
-def place(seen: View, pose: Tensor, log_size: Tensor) -> tuple[Tensor, Tensor]:
+def place(seen: View, pose: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
     """Turn a virtual-camera answer into the real camera's.
 
-    pose: (..., 17, 3) root-relative metres in virtual axes. log_size: (..., 1) log of the person's
-    apparent size in metres, so that the pelvis lies `exp(log_size) / scale` along the virtual axis.
+    pose: (..., 17, 3) root-relative metres in virtual axes. depth: (..., 1, 1) the pelvis's `distance`.
     Sideways the pelvis goes where the visible joints' rays, given pose and depth, put it on average.
-    Returns the pose in real camera axes and the pelvis's z in the real camera, metres, (..., 1).
+    Returns the pose in real camera axes and the pelvis's z in the real camera, metres, (...,).
     """
-    depth = distance(seen, log_size)
     across, ahead = torch.split(pose, [2, 1], dim=-1)
     sideways = seen.share @ (seen.rays * (ahead + depth) - across)
-    back = seen.turn.transpose(-1, -2)
-    root_depth = torch.cat([sideways, depth], dim=-1) @ back[..., 2:]
-    return pose @ back, root_depth[..., 0].clamp(min=_MIN_DEPTH_M)
+    root_depth = (torch.cat([sideways, depth], dim=-1) * seen.turn[..., 2:, :]).sum((-2, -1))
+    return pose @ seen.turn.transpose(-1, -2), root_depth.clamp(min=_MIN_DEPTH_M)
 
 
 def upright(seen: View, pose: Tensor) -> Tensor:

@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from export.nets.bones import BONES, bone_paths
-from export.nets.geometry import FEATURES, JOINTS, SCORES, View, joint_weights, place, view
-from export.nets.refinement import BONE_SCALE_M, GATES, Refinement
+from export.nets.geometry import FEATURES, JOINTS, SCORES, View, distance, joint_weights, place, view
+from export.nets.refinement import BONE_SCALE_M, GATES, Refinement, each_axis
 from export.nets.step import CONFIDENCE, DEPTH, LAG, POSE, RAYS, ROOT_DEPTH, ROOT_DEPTH_SIGMA, SCORE, Tensors
 from export.nets.taps import ResidualTaps
 from realtime.skeleton import H36M17
@@ -56,6 +56,8 @@ _LOG_SPREAD_RANGE = (-4.5, 1.0)
 _MIN_SCALE = 0.01
 _SIZES = {"bones": 3 * BONES, "gates": GATES * BONES, "size": 2, "sure": JOINTS}
 _OUT = sum(_SIZES.values())
+_SAID = {"bones": 3 * BONES, "gates": 3 * BONES, "log size": 1, "log spread": 1, "sure": JOINTS}
+"""What the head's numbers are once each gate is said for every axis."""
 
 _USUAL_M = {
     "hip": 0.11, "knee": 0.42, "ankle": 0.42, "spine": 0.23, "thorax": 0.24, "neck": 0.11, "head": 0.13,
@@ -76,6 +78,21 @@ def _behind() -> Tensor:
     return table
 
 
+def _from_head() -> dict[str, Tensor]:
+    """(_SAID,) each: which of the head's _OUT numbers, times what, plus what."""
+    vectors, rest = 3 * BONES, (3 + GATES) * BONES
+    size, sure = torch.ones(2), torch.zeros(JOINTS)
+    return {
+        "said": torch.cat([torch.arange(vectors), vectors + each_axis(), torch.arange(rest, _OUT)]),
+        "said_scale": torch.cat(
+            [torch.full((vectors,), BONE_SCALE_M), torch.ones(vectors), size, torch.ones(JOINTS)]
+        ),
+        "said_centre": torch.cat(
+            [torch.zeros(2 * vectors), torch.tensor([_LOG_SIZE_CENTRE, _LOG_SPREAD_CENTRE]), sure]
+        ),
+    }
+
+
 class Unified(nn.Module):
     """The `unified` lifter: see the module. Inputs, outputs and forms are those of `export.nets.step`."""
 
@@ -86,12 +103,14 @@ class Unified(nn.Module):
     lags = LAGS
     joint_weight: Tensor
     spread_scale: Tensor
-    usual: Tensor
+    log_usual: Tensor
     kind_of_bone: Tensor
     behind: Tensor
     paths: Tensor
     kept: Tensor
-    centre: Tensor
+    said: Tensor
+    said_scale: Tensor
+    said_centre: Tensor
     newest: Tensor
     scores: Tensor
 
@@ -122,14 +141,12 @@ class Unified(nn.Module):
         self.refinement = Refinement(second_look)
         constants = {
             "joint_weight": joint_weights(),
-            "usual": torch.tensor([_USUAL_M[_KINDS[kind]] for kind in _kind_of_bone()]),
-            "kind_of_bone": functional.one_hot(torch.tensor(_kind_of_bone()), len(_KINDS))
-            .float()
-            .T.contiguous(),
+            "log_usual": torch.tensor([_USUAL_M[_KINDS[kind]] for kind in _kind_of_bone()]).log(),
+            "kind_of_bone": functional.one_hot(torch.tensor(_kind_of_bone()), len(_KINDS)).float(),
             "behind": _behind(),
             "paths": bone_paths(),
             "kept": torch.tensor([_BRIEF, _LASTING]).repeat_interleave(2 * _MEMORY),
-            "centre": torch.tensor([_LOG_SIZE_CENTRE, _LOG_SPREAD_CENTRE]),
+            **_from_head(),
             "newest": (
                 torch.arange(_REACH + 1 - _TAPS, _REACH + 1)[:, None] * _SEEN + torch.arange(_INPUT)
             ).flatten(),
@@ -167,10 +184,9 @@ class Unified(nn.Module):
         padded = functional.pad(seen, (0, 0, _REACH, 0))
         window = torch.stack([padded[:, k : k + size[1]] for k in range(_REACH + 1)], dim=-2)
         lag = given[LAG].flatten(0, 1)
-        picked = self._picked(window.flatten(0, 1), lag)
-        said = self._heads(self._fused(hidden, code, bones, picked[:, :_INPUT]))
-        raw = (lag.unsqueeze(1) @ said).squeeze(1)
-        answer = self._answer(raw, bones, picked)
+        seen_then = _view_of(self._picked(window.flatten(0, 1), lag))
+        raw = lag.unsqueeze(1) @ self._heads(self._fused(hidden, code, bones, seen_then.features))
+        answer = self._answer(raw, bones, seen_then)
         return {name: value.unflatten(0, size) for name, value in answer.items()}  # type: ignore[no-untyped-call]
 
     def forward_step(
@@ -185,15 +201,15 @@ class Unified(nn.Module):
             assert isinstance(block, ResidualTaps)
             x, after = block.step(x, rings[4 * k : 4 * k + 4])
             following += after
-        added = self._frame_sums(last[:, -_INPUT:])
+        added = self._frame_sums(last[:, -_INPUT:], given[SCORE])
         sums = self.kept * sums + torch.cat([added, added], dim=-1)
         code, lasting = torch.split(
             self._code(sums.reshape(-1, 2 * _MEMORY)).reshape(-1, 2 * _BODY), _BODY, dim=-1
         )
         bones: Tensor = self.body_head(lasting)
-        picked = self._picked(window.reshape(-1, _REACH + 1, _SEEN), given[LAG])
-        fused = self._fused(x, code, bones, picked[:, :_INPUT])
-        answer = self._answer(self._head(fused, given[LAG]), bones, picked)
+        seen = _view_of(self._picked(window.reshape(-1, _REACH + 1, _SEEN), given[LAG]))
+        fused = self._fused(x, code, bones, seen.features)
+        answer = self._answer(self._head(fused, given[LAG]), bones, seen)
         return answer, (torch.cat([window[:, _SEEN:], *following, sums], dim=-1),)
 
     def training_answer(
@@ -207,22 +223,23 @@ class Unified(nn.Module):
         rays, score, count = past
         early = self._look({RAYS: rays, SCORE: score, DEPTH: torch.zeros_like(score)})[..., :_INPUT]
         there = torch.arange(rays.shape[1]) < count[:, None]
-        start = (self._frame_sums(early) * there[..., None]).sum(dim=1)
+        start = (self._frame_sums(early, score) * there[..., None]).sum(dim=1)
         size = seen.shape[:2]
         hidden, code, bones = self._understood(seen[..., :_INPUT], start)
         out = {}
         for lag in lags:
             shift = max(lag, 0)
             picked = functional.pad(seen, (0, 0, shift, 0))[:, : size[1]].flatten(0, 1)
-            raw = self._heads(self._fused(hidden, code, bones, picked[:, :_INPUT]))[:, LAGS.index(lag)]
-            out[lag] = {k: v.unflatten(0, size) for k, v in self._place(raw, bones, picked).items()}  # type: ignore[no-untyped-call]
+            seen_then, which = _view_of(picked.unsqueeze(1)), LAGS.index(lag)
+            raw = self._heads(self._fused(hidden, code, bones, seen_then.features))[:, which : which + 1]
+            out[lag] = {k: v.unflatten(0, size) for k, v in self._place(raw, bones, seen_then).items()}  # type: ignore[no-untyped-call]
         return out
 
     def _look(self, given: Tensors) -> Tensor:
         """(..., _INPUT + _VIEW): what the network is fed of a frame, and the view that its answer needs."""
         seen = view(given[RAYS], given[SCORE], self.joint_weight)
         depth = given[DEPTH] if self.use_depth else torch.zeros_like(given[DEPTH])
-        there = depth.abs().sum(-1, keepdim=True).sign()
+        there = depth.square().sum(-1, keepdim=True).sign()
         depth = (depth / seen.scale).clamp(-_MAX_DEPTH, _MAX_DEPTH)
         parts = [seen.features, depth, there, seen.turn.flatten(-2), seen.rays.flatten(-2)]
         return torch.cat([*parts, seen.share.squeeze(-2), seen.scale], dim=-1)
@@ -241,13 +258,15 @@ class Unified(nn.Module):
         return x
 
     def _stem(self, window: Tensor, scores: Tensor) -> Tensor:
-        """Three frames' keypoints, gated by their scores."""
-        return torch.relu(self.stem(window) * (1 + torch.tanh(self.visibility(scores))))
+        """Three frames' keypoints, gated by their scores: 1 + tanh(x) times, which is 2 sigmoid(2 x)."""
+        keypoints = functional.linear(window, 2 * self.stem.weight, 2 * self.stem.bias)
+        gates = functional.linear(scores, 2 * self.visibility.weight, 2 * self.visibility.bias)
+        return torch.relu(keypoints * torch.sigmoid(gates))
 
-    def _frame_sums(self, x: Tensor) -> Tensor:
+    def _frame_sums(self, x: Tensor, score: Tensor) -> Tensor:
         """What one frame adds to the body's sums, (..., 2 * _MEMORY): weighted values, and weights."""
         value, logit = torch.split(self.frame_2(torch.relu(self.frame_1(x))), [_MEMORY, _MEMORY], dim=-1)
-        anyone = x[..., SCORES].sum(-1, keepdim=True).sign()
+        anyone = score.sum(-1, keepdim=True).sign()
         weight = anyone * logit.clamp(-_MAX_LOGIT, _MAX_LOGIT).exp()
         return torch.cat([weight * value, weight], dim=-1)
 
@@ -256,7 +275,7 @@ class Unified(nn.Module):
 
         start: (N, 2 * _MEMORY), the lasting sums before them.
         """
-        added = self._frame_sums(x)
+        added = self._frame_sums(x, x[..., SCORES])
         brief, lasting = (_kept(x.shape[1], decay, x) @ added for decay in (_BRIEF, _LASTING))
         left = _LASTING ** torch.arange(1, x.shape[1] + 1, dtype=x.dtype)
         bones = self.body_head(self._code(lasting + left[:, None] * start.unsqueeze(1)))
@@ -278,46 +297,53 @@ class Unified(nn.Module):
         return torch.cat([fused, *known], dim=-1)
 
     def _heads(self, fused: Tensor) -> Tensor:
-        """What is said for every lag, (N, L, _OUT)."""
-        out: Tensor = self.answer_head(fused)
-        return out.reshape(-1, len(LAGS), _OUT)
+        """What is said for every lag, (N, L, _SAID)."""
+        weight, bias = self._said_weights()
+        return functional.linear(fused, weight.flatten(0, 1), bias.flatten()).reshape(-1, *bias.shape)
+
+    def _said_weights(self) -> tuple[Tensor, Tensor]:
+        """The head's weights (L, _SAID, features) and biases (L, _SAID) for what is `_SAID`."""
+        weight = self.answer_head.weight.reshape(len(LAGS), _OUT, -1)[:, self.said]
+        bias = self.answer_head.bias.reshape(len(LAGS), _OUT)[:, self.said]
+        return weight * self.said_scale[:, None], bias * self.said_scale + self.said_centre
 
     def _head(self, fused: Tensor, lag: Tensor) -> Tensor:
-        """The same for the lag asked for alone, (N, _OUT): a step reads no other lag's weights."""
-        weight = self.answer_head.weight.reshape(len(LAGS), _OUT, -1).transpose(1, 2)
-        bias = self.answer_head.bias.reshape(len(LAGS), _OUT)
-        return (fused.unsqueeze(1) @ weight[lag.argmax(dim=-1)]).squeeze(1) + lag @ bias
+        """The same for the lag asked for alone, (N, 1, _SAID): a step reads no other lag's weights."""
+        weight, bias = self._said_weights()
+        # The biases are weights of the lag's ones and zeros.
+        own = torch.eye(len(LAGS), dtype=bias.dtype).unsqueeze(-1) * bias
+        weights = torch.cat([weight.transpose(1, 2), own], dim=1)
+        return torch.cat([fused, lag], dim=-1).unsqueeze(1) @ weights[lag.argmax(dim=-1)]
 
     def _picked(self, window: Tensor, lag: Tensor) -> Tensor:
-        """(N, _SEEN): the frame that an answer is about, out of (N, _REACH + 1, _SEEN), the newest last."""
-        return ((lag @ self.behind).unsqueeze(1) @ window).squeeze(1)
+        """(N, 1, _SEEN): the frame that an answer is about, of (N, _REACH + 1, _SEEN), the newest last."""
+        return (lag @ self.behind).unsqueeze(1) @ window
 
-    def _answer(self, raw: Tensor, bones: Tensor, picked: Tensor) -> dict[str, Tensor]:
-        answer = self._place(raw, bones, picked)
+    def _answer(self, raw: Tensor, bones: Tensor, seen: View) -> dict[str, Tensor]:
+        answer = self._place(raw, bones, seen)
         return {name: answer[name] for name in self.outputs}
 
-    def _place(self, raw: Tensor, log_bones: Tensor, picked: Tensor) -> dict[str, Tensor]:
-        """From the head's numbers to metres in the real camera."""
-        seen = _view_of(picked)
-        bones, gates, size, sure = torch.split(raw, list(_SIZES.values()), dim=-1)
-        log_size, log_spread = torch.split(size + self.centre, [1, 1], dim=-1)
-        lengths = (self.usual * (log_bones @ self.kind_of_bone).exp()).unsqueeze(-1)
-        first = bones.reshape(-1, BONES, 3) * BONE_SCALE_M
+    def _place(self, raw: Tensor, log_bones: Tensor, seen: View) -> dict[str, Tensor]:
+        """From what the head says, (N, 1, _SAID), to metres in the real camera."""
+        bones, gates, log_size, log_spread, sure = torch.split(raw, list(_SAID.values()), dim=-1)
+        lengths = functional.linear(log_bones, self.kind_of_bone, self.log_usual).exp().unsqueeze(-1)
+        depth = distance(log_size, seen.scale)
+        first = bones.reshape(-1, BONES, 3)
         vectors = first
         if self.refine:
-            vectors = self.refinement(first, gates.reshape(-1, BONES, GATES), lengths, seen, log_size)
+            score = seen.features[..., SCORES]
+            vectors = self.refinement(first, gates.reshape(-1, BONES, 3), lengths, seen.rays, score, depth)
         vectors = vectors * (lengths / (vectors.square().sum(-1, keepdim=True) + 1e-8).sqrt())
-        pose, root_depth = place(seen, self.paths @ vectors, log_size)
-        spread = log_spread.clamp(*_LOG_SPREAD_RANGE).exp()
-        sigma = root_depth * spread * (LAPLACE_ONE_SIGMA * self.spread_scale)
+        pose, root_depth = place(seen, self.paths @ vectors, depth)
+        spread = log_spread.clamp(*_LOG_SPREAD_RANGE).exp().reshape(-1)
         return {
             POSE: pose,
-            ROOT_DEPTH: root_depth[..., 0],
-            ROOT_DEPTH_SIGMA: sigma[..., 0],
-            CONFIDENCE: torch.sigmoid(sure),
+            ROOT_DEPTH: root_depth,
+            ROOT_DEPTH_SIGMA: root_depth * spread * (LAPLACE_ONE_SIGMA * self.spread_scale),
+            CONFIDENCE: torch.sigmoid(sure).reshape(-1, JOINTS),
             "bones_m": lengths[..., 0],
             "first_pose": (self.paths @ first) @ seen.turn.transpose(-1, -2),
-            "sure": sure,
+            "sure": sure.reshape(-1, JOINTS),
         }
 
 
@@ -328,14 +354,12 @@ def _kept(frames: int, decay: float, like: Tensor) -> Tensor:
 
 
 def _view_of(picked: Tensor) -> View:
-    """The view that a frame (N, _INPUT + _VIEW) was seen in."""
-    features, _, turn, rays, share, scale = torch.split(
-        picked, [FEATURES, JOINTS + 1, 9, 2 * JOINTS, JOINTS, 1], dim=-1
-    )
+    """The view of a frame (N, 1, _SEEN). Its features are all of _INPUT; its scale is (N, 1, 1)."""
+    x, turn, rays, share, scale = torch.split(picked, [_INPUT, 9, 2 * JOINTS, JOINTS, 1], dim=-1)
     return View(
         turn.reshape(-1, 3, 3),
         rays.reshape(-1, JOINTS, 2),
-        share.unsqueeze(-2),
+        share,
         scale.clamp(min=_MIN_SCALE),
-        features,
+        x.reshape(-1, _INPUT),
     )

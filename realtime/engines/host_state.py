@@ -28,6 +28,21 @@ class StepBuffers:
         self.states = _zeros(state, people), _zeros(state, people)
         self.phase = 0
 
+    def feed(self, feeds: Mapping[str, Array]) -> bool:
+        """Take what the next step is fed; False if it is not exactly what fits.
+
+        Here and not by `check_feeds`: right after a network's weights have gone through the cache, checking
+        by a specification costs more than the copying.
+        """
+        if len(feeds) != len(self.fed):
+            return False
+        for name, place in self.fed.items():
+            rows = feeds.get(name)
+            if rows is None or rows.shape != place.shape or rows.dtype != place.dtype:
+                return False
+            place[...] = rows
+        return True
+
     def advance(self) -> None:
         """Take what the step wrote as the state; call it once the step has succeeded."""
         self.phase = 1 - self.phase

@@ -96,13 +96,11 @@ class OnnxRuntimeSteps(OnnxRuntimeEngine):
         session = self._opened()
         if not self.resident:
             raise EngineError("this engine was opened without state pairs: use infer")
-        check_feeds(self._fed, feeds)
-        if len(set(people)) != len(people) or any(len(rows) != len(people) for rows in feeds.values()):
-            raise EngineError(f"the feeds must have one row for each of {len(people)} different people")
         buffers, bindings = self._buffers(session, len(people))
+        if len(set(people)) != len(people) or not buffers.feed(feeds):
+            check_feeds(self._fed, feeds)
+            raise EngineError(f"the feeds must have one row for each of {len(people)} different people")
         self._state.arrange(people, buffers)
-        for name, rows in feeds.items():
-            buffers.fed[name][...] = rows
         try:
             session.run_with_iobinding(bindings[buffers.phase])
         except Exception as error:

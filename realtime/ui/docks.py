@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from realtime.ui.actions import SPECS
@@ -91,21 +91,16 @@ class Toast(QLabel):
         self._timer.setInterval(_TOAST_MS)
         self._timer.timeout.connect(self.hide)
         self.hide()
-        parent.installEventFilter(self)
 
     def say(self, words: str) -> None:
         """Show words for a moment."""
         self.setText(words)
         self.show()
-        self._place()
+        self.place()
         self._timer.start()
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Resize:
-            self._place()
-        return False
-
-    def _place(self) -> None:
+    def place(self) -> None:
+        """Go where it belongs in its parent, which has another size now."""
         parent = self.parentWidget()
         if parent is not None and not self.isHidden():
             self.setMaximumWidth(max(80, parent.width() - 2 * _MARGIN_PX))

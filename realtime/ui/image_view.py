@@ -10,7 +10,7 @@ import time
 import cv2
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from realtime.draw import colour_of, draw_bodies, draw_corners, fit_image, person_tag, shown_box
@@ -23,10 +23,12 @@ from realtime.ui.theme import DARK, Theme
 class ImageView(QWidget):
     """Shows one result: the image at its aspect, and people over it.
 
-    shown: emitted when a result is painted for the first time: its frame's index, and its age in ms.
+    shown: emitted when a result is painted for the first time: its frame's index, and its age in ms. resized:
+    what lies over it has to find its place again.
     """
 
     shown = Signal(int, float)
+    resized = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -77,6 +79,10 @@ class ImageView(QWidget):
         left, top = (across - width) // 2, (down - height) // 2
         return QRectF(left / density, top / density, width / density, height / density)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.resized.emit()
+
     def paintEvent(self, event: QPaintEvent) -> None:
         with QPainter(self) as painter:
             painter.drawImage(0, 0, self._kept.painted().image)
@@ -90,12 +96,13 @@ class ImageView(QWidget):
         self.update()
 
     def _paint_layer(self, layer: Layer) -> None:
-        layer.fill(self._theme.canvas)
         if self._result is None:
+            layer.fill(self._theme.canvas)
             return
         area, density = self.picture, layer.density
         left, top = round(area.left() * density), round(area.top() * density)
         width, height = round(area.width() * density), round(area.height() * density)
+        layer.fill_round(self._theme.canvas, left, top, width, height)
         picture = layer.put(fit_image(self._result.frame.image, width, height), left, top)
         self._draw_people(picture, self._result.people, width / self._result.frame.width)
         if self._mirrored:

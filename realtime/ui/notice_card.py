@@ -1,11 +1,8 @@
 """The card over the picture that shows a notice."""
 
-# Qt names the methods that are overridden here.
-# ruff: noqa: N802
-
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
@@ -42,7 +39,6 @@ class NoticeCard(QFrame):
         self._button.clicked.connect(lambda: self.acted.emit(self._button.text()))
         self._lay_out()
         self.hide()
-        parent.installEventFilter(self)
 
     @property
     def notice(self) -> Notice | None:
@@ -71,11 +67,6 @@ class NoticeCard(QFrame):
         if notice != self._notice:
             self._notice = notice
             self._refresh()
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Resize:
-            self._place()
-        return False
 
     def _lay_out(self) -> None:
         words = QVBoxLayout()
@@ -106,9 +97,10 @@ class NoticeCard(QFrame):
         self._button.setText(notice.action)
         self._button.setVisible(bool(notice.action))
         self.setAccessibleName(self.text)
-        self._place()
+        self.place()
 
-    def _place(self) -> None:
+    def place(self) -> None:
+        """Go where it belongs in its parent, which has another size now."""
         parent = self.parentWidget()
         if self._notice is None or parent is None:
             return

@@ -46,9 +46,20 @@ class Layer:
 
     def fill(self, rgb: Rgb) -> None:
         """Paint everything in one colour."""
+        self._fill(self.pixels, rgb)
+
+    def fill_round(self, rgb: Rgb, left: int, top: int, width: int, height: int) -> None:
+        """Paint all but a part in one colour."""
+        self._fill(self.pixels[:top], rgb)
+        self._fill(self.pixels[top + height :], rgb)
+        self._fill(self.pixels[top : top + height, :left], rgb)
+        self._fill(self.pixels[top : top + height, left + width :], rgb)
+
+    @staticmethod
+    def _fill(part: ImageArray, rgb: Rgb) -> None:
         red, green, blue = rgb
         # One number a pixel: several times as fast as a colour of four.
-        self.pixels.view(np.uint32).reshape(-1).fill(0xFF << 24 | red << 16 | green << 8 | blue)
+        part.view(np.uint32).fill(0xFF << 24 | red << 16 | green << 8 | blue)
 
     def put(self, image: ImageArray, left: int, top: int) -> ImageArray:
         """Lay a picture (h, w, 3), blue first, at a place in pixels; returns what it fills of `pixels`."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -46,6 +47,9 @@ _WIDE_PX = 480
 _PAINTING_SHARE = 0.08
 """Of a core, for painting people in software. A laptop paints every frame in it; a slow machine every other,
 as the pipeline has better use for the time."""
+_LONGEST_BEAT_MS = 100.0
+_LATE_MS = 5
+"""By how much a result may be late before it is not waited for any longer."""
 PAINTED = "painter"
 OPENGL = "opengl"
 
@@ -54,9 +58,11 @@ class SkeletonView(QWidget):
     """Paints people where they stand. Dragging or the arrow keys walk around them, the wheel comes closer.
 
     A double click returns to the three-quarter view. drawing_changed: emitted with what draws, and why.
+    resized: what lies over it has to find its place again.
     """
 
     drawing_changed = Signal(str, str)
+    resized = Signal()
 
     def __init__(self, parent: QWidget | None = None, drawing: Drawing = "painter") -> None:
         super().__init__(parent)
@@ -80,6 +86,7 @@ class SkeletonView(QWidget):
         self._drawn: tuple[QImage, Shot] | None = None
         self._kept = KeptLayer(self, self._paint_in_time)
         self._pace = Pace(_PAINTING_SHARE)
+        self._seen_s, self._beat_ms = 0.0, 0.0
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setTimerType(Qt.TimerType.PreciseTimer)
@@ -101,6 +108,11 @@ class SkeletonView(QWidget):
     def is_behind(self) -> bool:
         """Whether there is something newer than what is painted, which will be soon."""
         return self._later.isActive()
+
+    @property
+    def is_next(self) -> bool:
+        """Whether it is painted as soon as there is nothing else to do."""
+        return self._later.isActive() and self._later.interval() == 0
 
     @property
     def _size(self) -> Size:
@@ -174,6 +186,7 @@ class SkeletonView(QWidget):
         if floor is not None:
             people = tuple(levelled(person, follower.level) for person in people)
         self._people, self._intrinsics = people, intrinsics
+        self._seen_s, self._beat_ms = now_s, min(max((now_s - self._seen_s) * 1e3, 0.0), _LONGEST_BEAT_MS)
         follower.update(absolute_poses_m(people), now_s)
         self._trails.update(people, now_s)
         self._refresh(in_time=True)
@@ -205,8 +218,14 @@ class SkeletonView(QWidget):
             return
         if not in_time:
             self._repaint()
+            return
+        # With the result that is nearest: right after one the pipeline waits for its next frame, at any
+        # other time it would share its processors.
+        wait_ms, half_ms = self._pace.wait_ms(), math.ceil(self._beat_ms / 2)
+        if wait_ms <= half_ms:
+            self._later.start(0)
         elif not self._later.isActive():
-            self._later.start(self._pace.wait_ms())
+            self._later.start(wait_ms + half_ms + _LATE_MS)
 
     def _paint_ahead(self) -> None:
         """Paint the layer between events: with the picture's in one go the window would answer later."""
@@ -245,6 +264,7 @@ class SkeletonView(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._refresh()
+        self.resized.emit()
 
     def hideEvent(self, event: QHideEvent) -> None:
         self._grabbed = None

@@ -33,7 +33,9 @@ from realtime.ui.theme import DARK, THEMES, Theme, style_sheet
 from realtime.ui.transport import TransportBar
 
 _TICK_MS = 40
-_PANEL_EVERY_TICKS = 4
+_PANEL_TICKS, _PANEL_PATIENCE_TICKS = 4, 6
+"""The panel is due with the first result after so many ticks that the 3D view leaves room for; then, without
+one."""
 _ADVICE_EVERY_MS = 100
 _PRESETS = ("front", "side", "top", "follow")
 _TURN_DEG = 10.0
@@ -42,8 +44,8 @@ _TURN_DEG = 10.0
 class Window(QMainWindow):
     """Shows a live session until it is closed. preferences: what it remembers from one time to the next.
 
-    A result is painted as soon as it is there, while the pipeline waits for the next frame; the timer is for
-    all else.
+    A result is painted as soon as it is there, while the pipeline waits for the next frame, and the panel
+    with one; the timer is for all else.
     """
 
     came = Signal()
@@ -57,7 +59,7 @@ class Window(QMainWindow):
         self._run = 0
         self._held = False
         self._said = 0
-        self._ticks = 0
+        self._panel_age_ticks = _PANEL_PATIENCE_TICKS
         self._laid_out = False
         self._advisor = Advisor()
         self._advice: Advice | None = None
@@ -165,13 +167,17 @@ class Window(QMainWindow):
     def _tick(self) -> None:
         self._take_newest()
         state = self._live.state
-        is_panel_due = self._ticks % _PANEL_EVERY_TICKS == 0
-        if state is not self._shown_state or is_panel_due:
-            self._shown_state = state
+        if self._panel_age_ticks >= _PANEL_PATIENCE_TICKS:
+            self._show_panel()
+        elif state is not self._shown_state:
             self._show_state(state)
-        if is_panel_due:
-            self.ledger_view.refresh(self._live.snapshot(), state, self._live.source_status)
-        self._ticks += 1
+        self._panel_age_ticks += 1
+
+    def _show_panel(self) -> None:
+        self._panel_age_ticks = 0
+        state = self._live.state
+        self._show_state(state)
+        self.ledger_view.refresh(self._live.snapshot(), state, self._live.source_status)
 
     def _take_newest(self) -> None:
         state = self._live.state
@@ -197,6 +203,7 @@ class Window(QMainWindow):
 
     def _show_state(self, state: State) -> None:
         """Put into words what the picture alone does not say; the gravest first."""
+        self._shown_state = state
         seen, status = self._result is not None, self._live.source_status
         notice = notice_for(state, seen, self._advice, status, self._held)
         self.card.show_notice(notice)
@@ -263,6 +270,8 @@ class Window(QMainWindow):
 
     def _connect(self) -> None:
         self.image_view.shown.connect(self._painted)
+        self.image_view.resized.connect(self.card.place)
+        self.skeleton_view.resized.connect(self.toast.place)
         self.skeleton_view.drawing_changed.connect(self.ledger_view.show_drawing)
         self.card.acted.connect(self._act_on_card)
         self.controls.asked.connect(lambda options: self._live.change(**options))
@@ -282,6 +291,10 @@ class Window(QMainWindow):
     def _painted(self, frame: int, age_ms: float) -> None:
         self.ledger_view.add_age(age_ms)
         self._live.displayed(frame, time.perf_counter_ns())
+        if self._panel_age_ticks >= _PANEL_TICKS + self.skeleton_view.is_next:
+            self._panel_age_ticks = 0
+            # After the views: a panel that is painted with them would make them late.
+            QTimer.singleShot(0, self._show_panel)
 
     def _act_on_card(self, action: str) -> None:
         if action == PLAY_AGAIN:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from realtime.draw import BACKGROUND, LEFT
-from realtime.live.state import Phase
+from realtime.live.state import Phase, Progress
 from realtime.skeleton import H36M17
 from realtime.types import Frame, Result
 from realtime.ui.theme import DARK, LIGHT
@@ -43,6 +44,67 @@ def test_a_result_is_shown_when_it_comes_without_waiting_for_the_timer(window: A
     told.start()
     told.join()
     wait_until(lambda: live.shown == [0])
+
+
+def test_the_panel_comes_with_a_result_without_waiting_for_the_timer(window: Any, live: FakePlayer) -> None:
+    window._timer.stop()
+    window._show_panel()
+    before = window.ledger_view.text("pictures")
+    for _ in range(5):
+        window._tick()
+    live.push()
+    assert live.came is not None
+    live.came()
+    wait_until(lambda: window.ledger_view.text("pictures") != before)
+
+
+def test_the_panel_is_refreshed_by_the_timer_where_no_result_comes(window: Any, live: FakePlayer) -> None:
+    live.run()
+    wait_until(lambda: window.ledger_view.text("camera") != "–")
+
+
+class Due:
+    """A pace at which it is due when the test says."""
+
+    def __init__(self) -> None:
+        self.in_ms = 0
+
+    def wait_ms(self) -> int:
+        return self.in_ms
+
+    def spending(self) -> Any:
+        return nullcontext()
+
+
+def test_the_3d_view_is_painted_with_the_result_nearest_to_its_time(window: Any) -> None:
+    view, due = window.skeleton_view, Due()
+    view._pace = due
+    people = (drawn_person(),)
+    view.show_people(people, None, 10.0)
+    wait_until(lambda: not view.is_behind)
+    for n, (in_ms, is_next) in enumerate([(60, False), (27, False), (16, True), (60, True)], 1):
+        due.in_ms = in_ms
+        view.show_people(people, None, 10.0 + n / 30)
+        assert view.is_next == is_next
+        assert view.is_behind
+    wait_until(lambda: not view.is_behind)
+    due.in_ms = 27
+    view.show_people(people, None, 10.0 + 5 / 30)
+    assert not view.is_next
+    wait_until(lambda: not view.is_behind)  # no other result came: it is painted all the same
+
+
+def test_what_lies_over_a_view_keeps_its_place_when_the_view_grows(window: Any, live: FakePlayer) -> None:
+    live.set(phase=Phase.LOADING, progress=Progress("Loading", "a network", 0.5))
+    wait_until(lambda: window.card.isVisible())
+    window.toast.say("wrote a file")
+    window.resize(window.width() + 160, window.height() + 120)
+    for over, view in ((window.card, window.image_view), (window.toast, window.skeleton_view)):
+        wait_until(lambda over=over, view=view: view.rect().contains(over.geometry()))
+    card, view = window.card, window.image_view
+    wait_until(lambda: abs(card.geometry().center().x() - view.rect().center().x()) <= 1)
+    toast, view = window.toast, window.skeleton_view
+    wait_until(lambda: view.width() - toast.geometry().right() < 20)
 
 
 def test_a_closed_window_listens_no_more(window: Any, live: FakePlayer) -> None:

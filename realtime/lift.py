@@ -73,10 +73,9 @@ def near_image(points_px: FloatArray, width: int, height: int) -> Array:
 
     A net places joints it cannot see far outside; the lifter does better without them.
     """
-    x, y = points_px[..., 0], points_px[..., 1]
-    margin_x, margin_y = _IMAGE_MARGIN * width, _IMAGE_MARGIN * height
-    across = (x > -margin_x) & (x < width + margin_x)
-    return np.asarray(across & (y > -margin_y) & (y < height + margin_y))
+    middle_px = np.array((width / 2, height / 2), np.float32)
+    within = np.abs(points_px - middle_px) < middle_px * np.float32(1 + 2 * _IMAGE_MARGIN)
+    return np.asarray(within[..., 0] & within[..., 1])
 
 
 class Lifter:
@@ -127,7 +126,7 @@ class Lifter:
             return Lifted(np.zeros((0, len(H36M17), 3), np.float32), empty, empty)
         feeds: dict[str, Array] = {RAYS: rays, SCORE: score}
         if DEPTH in self._engine.inputs:
-            feeds[DEPTH] = np.zeros_like(score) if depth is None else depth
+            feeds[DEPTH] = np.zeros(score.shape, np.float32) if depth is None else depth
         if LAG in self._engine.inputs:
             if len(self._lag_rows) != len(ids):
                 self._lag_rows = np.tile(self._lag_row, (len(ids), 1))

@@ -203,7 +203,9 @@ class _Normalisation:
         if self._plain:
             self._image[...] = pixels
             return
-        np.multiply(pixels.reshape(self._image.shape), self._scale, out=self._image)
+        # Two passes: of bytes and floats together NumPy converts a block at a time, which costs more.
+        self._image[...] = pixels.reshape(self._image.shape)
+        self._image *= self._scale
         if self._is_offset:
             self._image += self._offset
 

@@ -160,14 +160,14 @@ class JointMap:
 
     def scores(self, values: FloatArray) -> FloatArray:
         """Map scores (J,) to (17,): a derived joint is as sure as the least sure of its keypoints."""
-        return np.asarray(np.minimum.reduce(values.take(self._used), axis=1), np.float32)
+        return np.asarray(np.minimum.reduce(values.take(self._used)), np.float32)
 
     @cached_property
     def _used(self) -> npt.NDArray[np.intp]:
-        """(17, K) the keypoints each joint is made of, some more than once so that all rows are as long."""
+        """(K, 17) the keypoints each joint is made of, some more than once so that all have as many."""
         used = [np.flatnonzero(row > 0) for row in self.matrix]
         most = max(len(row) for row in used)
-        return np.stack([np.resize(row, most) for row in used])
+        return np.stack([np.resize(row, most) for row in used], axis=1)
 
 
 def joint_map(skeleton: str | Skeleton) -> JointMap:

@@ -17,6 +17,11 @@ _LEGS = (H36M17.indices("l_hip", "r_hip"), H36M17.indices("l_knee", "r_knee"))
 LOOK_SIZE = 2 * 3 * _BINS
 
 
+def prepare_lab() -> None:
+    """Let OpenCV work out its tables of Lab now, in 0.2 s, rather than in the first frame with somebody."""
+    cv2.cvtColor(np.zeros((1, 1, 3), np.uint8), cv2.COLOR_BGR2LAB)
+
+
 def look_of(image: ImageArray, points_px: FloatArray) -> FloatArray:
     """(48,) the colours of a person with joints (17, 2): histograms of L, a and b of trunk and thighs.
 

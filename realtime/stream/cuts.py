@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from realtime.types import FloatArray, Frame, ImageArray
@@ -32,7 +33,6 @@ class Continuity:
     def __init__(self) -> None:
         self._time_s: float | None = None
         self._view: _View | None = None
-        self._grid = _Grid(0, 0)
 
     def broken(self, frame: Frame) -> str:
         """Why this frame does not go on from the last one, in words; empty where it does."""
@@ -50,12 +50,10 @@ class Continuity:
             return "the picture was cut"
         return ""
 
-    def _look(self, image: ImageArray) -> _View | None:
+    @staticmethod
+    def _look(image: ImageArray) -> _View | None:
         """What a picture shows; None for a blank one."""
-        height, width = image.shape[:2]
-        if not self._grid.fits(height, width):
-            self._grid = _Grid(height, width)
-        grey = self._grid.grey(image)
+        grey = _grey(image)
         grey -= grey.dot(_MEAN)
         energy = float(grey.dot(grey))
         if energy < _LEAST_CONTRAST**2 * len(grey):
@@ -63,24 +61,10 @@ class Continuity:
         return _View(grey, energy)
 
 
-class _Grid:
-    """The places in pictures of one size at which they are compared."""
-
-    def __init__(self, height: int, width: int) -> None:
-        self._size = height, width
-        self._rows, self._columns = (
-            np.arange(count) * length // count for count, length in zip(_GRID, self._size, strict=True)
-        )
-        self._rows = self._rows[:, None]
-
-    def fits(self, height: int, width: int) -> bool:
-        """Whether these are its pictures."""
-        return self._size == (height, width)
-
-    def grey(self, image: ImageArray) -> FloatArray:
-        """(768,) grey levels. Weights: ITU-R BT.601."""
-        colours = image[self._rows, self._columns].reshape(-1, 3)
-        return np.asarray(colours.astype(np.float32).dot(_GREY_OF_BGR))
+def _grey(image: ImageArray) -> FloatArray:
+    """(768,) grey levels of a grid of a picture's pixels. Weights: ITU-R BT.601."""
+    colours = cv2.resize(image, _GRID[::-1], interpolation=cv2.INTER_NEAREST)
+    return np.asarray(colours.reshape(-1, 3).astype(np.float32).dot(_GREY_OF_BGR))
 
 
 class _View(NamedTuple):

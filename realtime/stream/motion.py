@@ -135,14 +135,19 @@ class RootMotion:
 
 def size_of(points_px: FloatArray) -> float:
     """How large a person (17, 2) is in the image: the root of their box's area, at least 1 px."""
-    left, top, right, bottom = box_round(points_px).tolist()
+    left, top, right, bottom = _extent(points_px)
     width, height = right - left, bottom - top
     return float(max(math.sqrt(width * height), 0.35 * height, 1.0))
 
 
 def box_round(points_px: FloatArray) -> FloatArray:
     """The box (4,) x0, y0, x1, y1 round points (N, 2)."""
-    return np.concatenate((np.minimum.reduce(points_px), np.maximum.reduce(points_px)))
+    return np.array(_extent(points_px), np.float32)
+
+
+def _extent(points_px: FloatArray) -> tuple[float, float, float, float]:
+    xs, ys = points_px.T.tolist()
+    return min(xs), min(ys), max(xs), max(ys)
 
 
 def centre_of(points_px: FloatArray) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Mapping
 
 import numpy as np
@@ -16,7 +17,7 @@ _REACH: Mapping[str, float] = {
 }  # fmt: skip
 """How far the surface lies beyond a joint, as a share of the stature: the trunk's half depth; the skull and
 hair over the top of its bone; hands and shoes. Medians of dressed bodies drawn at random, rounded."""
-_REACHES = np.array([[_REACH[joint.split("_")[-1]]] for joint in H36M17.joints], np.float32)
+_REACHES = [_REACH[joint.split("_")[-1]] for joint in H36M17.joints]
 _SEGMENTS: Mapping[tuple[str, str], float] = {
     ("pelvis", "thorax"): 0.288, ("l_hip", "l_knee"): 0.245, ("r_hip", "r_knee"): 0.245,
     ("l_knee", "l_ankle"): 0.246, ("r_knee", "r_ankle"): 0.246,
@@ -31,10 +32,17 @@ def outline_box(points_px: FloatArray, box_px: FloatArray) -> FloatArray:
 
     points_px: (17, 2). box_px: (4,) round all joints that the 2D net gives.
     """
-    reach_px = _REACHES * stature_px(points_px)
-    low = np.minimum(np.minimum.reduce(points_px - reach_px), box_px[:2])
-    high = np.maximum(np.maximum.reduce(points_px + reach_px), box_px[2:])
-    return np.concatenate((low, high), dtype=np.float32)
+    stature = float(stature_px(points_px))
+    reach_px = [share * stature for share in _REACHES]
+    left, top, right, bottom = box_px.tolist()
+    xs, ys = points_px.T.tolist()
+    box = (
+        min(left, min(map(operator.sub, xs, reach_px))),
+        min(top, min(map(operator.sub, ys, reach_px))),
+        max(right, max(map(operator.add, xs, reach_px))),
+        max(bottom, max(map(operator.add, ys, reach_px))),
+    )
+    return np.array(box, np.float32)
 
 
 def stature_px(points_px: FloatArray) -> np.float32:

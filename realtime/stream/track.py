@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from realtime.camera import Intrinsics
-from realtime.stream.appearance import look_distance
+from realtime.stream.appearance import look_distance, prepare_lab
 from realtime.stream.associate import assign, similarity
 from realtime.stream.cuts import Continuity
 from realtime.stream.motion import RootMotion
@@ -80,6 +80,7 @@ class Tracker:
         self._tracks: list[Track] = []
         self._next_id = 0
         self._seen: list[Sighting] = []
+        prepare_lab()
 
     def update(self, frame: Frame, lap: Lap) -> tuple[list[Track | Carried], list[int]]:
         """Advance by one frame; returns the people in view or hidden for a moment, and the ids given up.
@@ -169,7 +170,12 @@ class Tracker:
         return self._search.is_due(time_s, in_view > 0, room, lost_one, missed)
 
     def _missed(self, frame: Frame) -> tuple[int, Region] | None:
-        """One of those missed, by number, and where they should be; in turn, so they cost as one in view."""
+        """One of those missed, by number, and where they should be; in turn, so they cost as one in view.
+
+        Nobody while all places are taken: who is found then could not be shown.
+        """
+        if len(self._in_view()) >= self._people:
+            return None
         since_s = frame.media_s - self._SEEK_S
         lost = [n for n, track in enumerate(self._tracks) if not track.in_view and track.seen_s > since_s]
         if not lost:

@@ -78,6 +78,15 @@ def test_no_more_people_than_asked_for() -> None:
     assert all(len(people) == 2 for people in history)
 
 
+def test_who_comes_back_when_their_place_is_taken_is_not_one_too_many() -> None:
+    def people(n: int) -> list[Place]:
+        return [(100, 200)] if n < 5 else [(400, 200)] if n < 10 else [(100, 200), (400, 200)]
+
+    history, _ = run(people, 20)
+    assert all(len(said) == 1 for said in history)
+    assert history[-1] == history[9]
+
+
 def test_a_latecomer_is_found_within_the_search_interval() -> None:
     history, world = run(lambda n: [(100, 200)] if n < 45 else [(100, 200), (500, 200)], 70, limit=2)
     assert len(history[44]) == 1

@@ -14,6 +14,7 @@ from calibration.board import MARKER_RATIO, Board, parse_size
 from calibration.capture import AutoCapture, Progress, Session
 from calibration.check import measure_board, measure_person, verdict
 from calibration.detect import Finder
+from calibration.ground import floor_lines, measure_floor
 from calibration.sheet import PAPERS_MM, write_sheet
 from calibration.solve import Lens, solve
 from calibration.views import Views, from_photos, photos
@@ -22,6 +23,7 @@ from realtime.camera import load_intrinsics
 from realtime.commands.shell import run
 from realtime.commands.source_options import parse_window
 from realtime.errors import UsageError
+from realtime.floor_files import save_floor
 from realtime.stream.assemble import Options
 from realtime.stream.sinks import check_writable
 from realtime.stream.sources.open import open_source
@@ -33,6 +35,7 @@ Examples:
   realtime-calibrate images 'photos/*.jpg' --board 9x6 --square-mm 25 -o camera.yaml
   realtime-calibrate camera --board 9x6 --square-mm 25 -o camera.yaml
   realtime-calibrate check --distance 3.0 --intrinsics camera.yaml --height 1.78
+  realtime-calibrate floor --source photo.jpg --intrinsics camera.yaml -o floor.yaml
 """
 _VIDEOS = {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm"}
 
@@ -263,6 +266,37 @@ def check(distance: float, source: str | None, frames: int, **given: Any) -> Non
         measured = measure_person(source, options, frames)
     for line in verdict(measured, distance, "board" if asked else "person"):
         click.echo(line)
+
+
+@cli.command(
+    epilog="\b\nExamples:\n"
+    "  realtime-calibrate floor --source photo.jpg --intrinsics camera.yaml -o floor.yaml\n"
+    "  realtime-calibrate floor --source 0 --fov 70 --board 9x6 --square-mm 45 -o floor.yaml\n"
+    "  realtime-demo --intrinsics camera.yaml --floor-file floor.yaml"
+)
+@click.option("--source", metavar="S", help="Camera index, photo, folder of photos, video, or address.")
+@click.option("--frames", type=click.IntRange(min=1), default=90, show_default=True, metavar="N")
+@click.option("--intrinsics", type=click.Path(path_type=Path), metavar="FILE", help="Camera file.")
+@click.option("--fov", "fov_deg", type=click.FloatRange(5, 170), metavar="DEG")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="The floor file to write.",
+)
+@board_options
+def floor(source: str | None, frames: int, output: Path, **given: Any) -> None:
+    """Measure where the floor is, from a board that lies on it, at one place or several."""
+    options = Options(given.pop("intrinsics"), given.pop("fov_deg"))
+    check_writable(output)
+    seen = measure_floor(source, options, _board(given), frames)
+    lines = floor_lines(seen)
+    for line in lines:
+        click.echo(line)
+    save_floor(seen.floor, output, lines[0])
+    click.echo(f"wrote {output.resolve()}: it holds until the camera is moved")
 
 
 @cli.command(

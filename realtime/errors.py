@@ -40,6 +40,12 @@ class CameraFileError(PoseError):
     exit_code = 2
 
 
+class FloorFileError(PoseError):
+    """A floor file is missing, unreadable, or holds no floor."""
+
+    exit_code = 2
+
+
 class ManifestError(PoseError):
     """A model manifest is missing, unreadable, or contradicts its model."""
 

@@ -48,13 +48,18 @@ class FloorEstimator:
     that lasts, the camera has moved, and the plane is learnt anew.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known: Floor | None = None) -> None:
+        self.known = known
+        """The floor, where it is known beforehand: nothing is learnt then."""
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Forget everything that was learnt."""
         self.down: Point = (0.0, 1.0, 0.0)
         """Unit vector towards the floor; as good as the prior before anybody stood."""
+        if self.known is not None:
+            x, y, z = self.known.up.tolist()
+            self.down = (-x, -y, -z)
         self._height_m = _HEIGHT_M
         self._covariance = [
             [_ROLL_SIGMA**2, 0.0, 0.0],
@@ -97,7 +102,7 @@ class FloorEstimator:
     def see(self, stance: Stance) -> None:
         """Take in one frame of one person: the feet that stand, and which way the body does."""
         elapsed_s = stance.elapsed_s
-        if not elapsed_s:
+        if not elapsed_s or self.known is not None:
             return
         for ankle_m, stands in zip(stance.ankles_m, stance.planted, strict=True):
             if stands:
@@ -117,6 +122,8 @@ class FloorEstimator:
 
     def floor(self) -> Floor | None:
         """The plane, once somebody stood long enough for it to be known within 0.15 m under their feet."""
+        if self.known is not None:
+            return self.known
         if self._stood_m is None:
             return None
         right, ahead = self._tangents()

@@ -13,6 +13,7 @@ import numpy as np
 
 from realtime.feet import Point
 from realtime.lift import LiftedPerson
+from realtime.size import KNOWN_SIZE_SIGMA, SIZE_SIGMA
 from realtime.types import FloatArray
 
 _LEAST_ERROR_M = 0.02
@@ -29,8 +30,6 @@ _LEAST_SAID = 0.06
 """A lifter's sigma is taken for this share of the depth at least: on people unlike its own it is too sure."""
 _FIT_SIGMA, _KNOWN_FIT_SIGMA = 2.4, 1.9
 """A fitted depth's sigma over what it would be if the joints' errors had nothing in common."""
-_SIZE_SIGMA, _KNOWN_SIZE_SIGMA = 0.068, 0.01
-"""How far a body's size is off, one standard deviation: adults' statures differ by about 6 %."""
 _ANYWHERE_M, _ANYWHERE_SIGMA_M = 4.0, 4.0
 """The depth, and its sigma, of someone of whom too little is seen to tell it."""
 _SURE_SIGMA_M = 1e-4
@@ -46,7 +45,11 @@ class RootFit(NamedTuple):
 
 
 def place(
-    lifted: LiftedPerson, rays: FloatArray, score: FloatArray, scale: float | None = None
+    lifted: LiftedPerson,
+    rays: FloatArray,
+    score: FloatArray,
+    scale: float | None = None,
+    scale_sigma: float = KNOWN_SIZE_SIGMA,
 ) -> tuple[FloatArray, float]:
     """Where a lifted person's pelvis is (3,), metres, and one standard deviation of its depth.
 
@@ -54,21 +57,22 @@ def place(
     is taken as it is, x and y from the rays. Without a depth the rays alone decide. Everything is finite.
     rays: (17, 2), score: (17,) of the frame the answer is for; of a prediction, whose rays nobody has yet,
     those of now: the depth is then the predicted one, the rest stays where it is seen.
-    scale: the factor to the person's true size; None where that is not known, and then the sigma holds what
-    people's sizes differ by.
+    scale: the factor to the person's true size, scale_sigma: which share of it it may be off; None where
+    nothing tells, and then the sigma holds what people's sizes differ by.
     """
     factor = 1.0 if scale is None else scale
+    size_sigma = None if scale is None else scale_sigma
     relative_m = lifted.relative_m if scale is None else lifted.relative_m * np.float32(factor)
     depth_m, said_m = lifted.root_depth_m * factor, lifted.root_sigma_m * factor
     if not math.isfinite(depth_m):
-        return _by_rays_alone(relative_m, rays, score, scale is not None)
+        return _by_rays_alone(relative_m, rays, score, size_sigma)
     if math.isfinite(said_m):
         said_m = max(said_m, _LEAST_SAID * depth_m)
         trusted_m = said_m * (_PRIOR_TRUST if scale is None else _KNOWN_PRIOR_TRUST)
     else:
         said_m, trusted_m = math.inf, _SURE_SIGMA_M
     root_m, fit_sigma_m = fit_root(relative_m, rays, score, (depth_m, trusted_m))
-    return root_m, _sigma_m(fit_sigma_m, said_m, float(root_m[2]), scale is not None)
+    return root_m, _sigma_m(fit_sigma_m, said_m, float(root_m[2]), size_sigma)
 
 
 def fit_root(
@@ -103,7 +107,7 @@ def fit_root(
 
 
 def _by_rays_alone(
-    relative_m: FloatArray, rays: FloatArray, score: FloatArray, size_known: bool
+    relative_m: FloatArray, rays: FloatArray, score: FloatArray, size_sigma: float | None
 ) -> tuple[FloatArray, float]:
     """Root and sigma without a depth from the net.
 
@@ -113,18 +117,18 @@ def _by_rays_alone(
     root_m, fit_sigma_m = fit_root(relative_m, rays, score)
     depth_m = float(root_m[2])
     if depth_m > _MIN_DEPTH_M:
-        sigma_m = _sigma_m(fit_sigma_m, math.inf, depth_m, size_known)
+        sigma_m = _sigma_m(fit_sigma_m, math.inf, depth_m, size_sigma)
         if sigma_m < depth_m:
             return root_m, sigma_m
     root_m, _ = fit_root(relative_m, rays, score, (_ANYWHERE_M, _PRIOR_TRUST * _ANYWHERE_SIGMA_M))
     return root_m, _ANYWHERE_SIGMA_M
 
 
-def _sigma_m(fit_sigma_m: float, said_sigma_m: float, depth_m: float, size_known: bool) -> float:
+def _sigma_m(fit_sigma_m: float, said_sigma_m: float, depth_m: float, size_sigma: float | None) -> float:
     """The sigma of a depth: of the fit and what the lifter said together, and of the body's size."""
-    fit = (_KNOWN_FIT_SIGMA if size_known else _FIT_SIGMA) * fit_sigma_m
+    fit = (_FIT_SIGMA if size_sigma is None else _KNOWN_FIT_SIGMA) * fit_sigma_m
     both = fit if math.isinf(said_sigma_m) else fit * said_sigma_m / math.hypot(fit, said_sigma_m)
-    return math.hypot(both, (_KNOWN_SIZE_SIGMA if size_known else _SIZE_SIGMA) * depth_m)
+    return math.hypot(both, (SIZE_SIGMA if size_sigma is None else size_sigma) * depth_m)
 
 
 class _Joints(NamedTuple):

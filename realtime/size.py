@@ -23,6 +23,10 @@ STATURE_RATIO = 1.130
 """Stature over the summed bones from ankle to head, which leave out the sole and the crown: that of the
 sample's body, whose joints are exact."""
 
+SIZE_SIGMA, KNOWN_SIZE_SIGMA = 0.068, 0.01
+"""How far a body's size is off, one standard deviation, as a share: adults' statures differ by about 6 %;
+and what is left where a stature or a limb is given."""
+
 LIMBS = {"thigh": "l_knee", "shank": "l_ankle", "upper-arm": "l_elbow", "forearm": "l_wrist"}
 """Limbs whose length can be given, and the joint each ends in."""
 _LIMB_M = (0.1, 0.7)
@@ -99,6 +103,42 @@ def known_size(stature_m: float | None = None, limb: str | None = None) -> Known
     return KnownSize(limb=(name, metres))
 
 
+class SizeWitness:
+    """Learns one person's scale from what tells it now and then, such as feet on a floor that is known.
+
+    Every look errs on its own and, with all others, in common (a floor that is off is off in each): looks are
+    averaged by the first, and the mean is weighed against how people's sizes differ by both. Looks that
+    disagree more than they should count less, as feet on a stair do. It forgets over `_MEMORY_S`.
+    """
+
+    _MEMORY_S = 30.0
+    _CORRELATION_S = 0.3
+    _ODD = 3.0
+
+    def __init__(self) -> None:
+        self._weight = self._mean = self._squares = self._common = self._own = 0.0
+        self.factor = 1.0
+        """From the lifter's size to the true one."""
+        self.sigma = SIZE_SIGMA
+        """Which share of it that may be off, one standard deviation."""
+
+    def look(self, log_scale: float, own_sigma: float, common_sigma: float, elapsed_s: float) -> None:
+        """Take in one look at the scale's logarithm, and how far it may be off by itself and in common."""
+        odd = abs(log_scale) / math.sqrt(SIZE_SIGMA**2 + own_sigma**2 + common_sigma**2)
+        added = elapsed_s / (own_sigma * max(1.0, odd / self._ODD)) ** 2
+        self._weight = self._weight * math.exp(-elapsed_s / self._MEMORY_S) + added
+        share = added / self._weight
+        self._squares += share * ((log_scale - self._mean) ** 2 * (1 - share) - self._squares)
+        self._mean += share * (log_scale - self._mean)
+        self._common += share * (common_sigma**2 - self._common)
+        self._own += share * (own_sigma**2 - self._own)
+        disagreed = max(0.0, self._squares - self._own)
+        variance = self._common + disagreed + self._CORRELATION_S / self._weight
+        trust = SIZE_SIGMA**2 / (SIZE_SIGMA**2 + variance)
+        self.factor = math.exp(trust * self._mean)
+        self.sigma = math.sqrt(trust * variance)
+
+
 class BodySize:
     """Learns the lengths of one person's bones over time, left and right alike, and their scale.
 
@@ -111,8 +151,10 @@ class BodySize:
     _LEAST_TRUST = 0.02
     _NOMINAL_S = 1 / 30
 
-    def __init__(self, known: KnownSize | None = None) -> None:
+    def __init__(self, known: KnownSize | None = None, witness: SizeWitness | None = None) -> None:
         self._known = known or KnownSize()
+        self.witness = witness
+        """What else tells the scale, while no size is given."""
         self._sum_m = np.zeros(len(MIRROR), np.float32)
         self._weight = np.full(len(MIRROR), 1e-9, np.float32)
         self._age_s = 0.0
@@ -140,11 +182,20 @@ class BodySize:
     @property
     def is_known(self) -> bool:
         """Whether anything fixes the scale."""
-        return bool(self._known)
+        return bool(self._known) or self.witness is not None
+
+    @property
+    def sigma(self) -> float:
+        """Which share of it the factor may be off, one standard deviation."""
+        if self._known:
+            return KNOWN_SIZE_SIGMA
+        return SIZE_SIGMA if self.witness is None else self.witness.sigma
 
     @property
     def factor(self) -> float:
         """From the lifter's size to the true one."""
+        if self.witness is not None and not self._known:
+            return self.witness.factor
         return self._known.factor(self.length_m)
 
     @property

@@ -7,6 +7,7 @@ Camera space: metres, x right, y down, z forward.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -167,12 +168,14 @@ class Person:
 class Floor:
     """The floor in camera space. up: (3,) unit vector away from it. camera_height_m: of the camera over it.
 
-    sigma_m: one standard deviation of its height where people stood.
+    sigma_m: one standard deviation of its height where people stood. tilt_sigma: of its tilt besides,
+    radians, where it was measured under the camera.
     """
 
     up: FloatArray
     camera_height_m: float
     sigma_m: float
+    tilt_sigma: float = 0.0
 
     def __post_init__(self) -> None:
         _check("Floor.up", self.up, (3,))
@@ -180,6 +183,10 @@ class Floor:
     def height_m(self, points_m: FloatArray) -> FloatArray:
         """(...) metres that camera-space points (..., 3) are above the floor."""
         return np.asarray(points_m @ self.up + np.float32(self.camera_height_m), np.float32)
+
+    def sigma_at_m(self, distance_m: float) -> float:
+        """One standard deviation of its height so far from the camera."""
+        return math.hypot(self.sigma_m, self.tilt_sigma * distance_m)
 
 
 @dataclass(frozen=True, slots=True)

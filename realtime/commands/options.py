@@ -9,10 +9,17 @@ from typing import Any, get_args
 import click
 
 from realtime.engines.open import Choice
+from realtime.floor_files import Numbers, load_floor, to_numbers
 from realtime.models.catalogue import BLAZEPOSE, DEFAULT_LIFTER, lifter_names
 from realtime.size import LIMBS
 from realtime.stream.assemble import Options
 from realtime.stream.smooth import DEFAULT_STRENGTH, LEAST_STRENGTH, MOST_STRENGTH
+
+
+def _floor_numbers(_context: click.Context, _option: click.Parameter, file: Path | None) -> Numbers:
+    """A floor file as the numbers that `Options` and a session hold."""
+    return to_numbers(load_floor(file)) if file is not None else ()
+
 
 _OPTIONS = (
     click.option(
@@ -63,6 +70,28 @@ _OPTIONS = (
         "--floor",
         is_flag=True,
         help="People stand on a level floor: feet that stand do not slide, and are on it.",
+    ),
+    click.option(
+        "--floor-file",
+        "known_floor",
+        type=click.Path(dir_okay=False, path_type=Path),
+        callback=_floor_numbers,
+        metavar="FILE",
+        help="Where the floor is, of `realtime-calibrate floor`: feet that stand on it tell people's size.",
+    ),
+    click.option(
+        "--camera-height",
+        "camera_height_m",
+        type=float,
+        metavar="M",
+        help="Instead of --floor-file: how high the lens is above the floor, in metres.",
+    ),
+    click.option(
+        "--camera-tilt",
+        "camera_tilt_deg",
+        type=float,
+        metavar="DEG",
+        help="With --camera-height: how far the camera looks down, in degrees; level if not said.",
     ),
     click.option(
         "--lifter",

@@ -15,7 +15,9 @@ from realtime.camera import Intrinsics, load_intrinsics
 from realtime.engines.base import Engine
 from realtime.engines.forms import half_form
 from realtime.engines.open import Choice, choose, open_reported, threads_for
+from realtime.engines.warm_up import run_once
 from realtime.errors import SourceError, UsageError
+from realtime.floor_files import Numbers, floor_under, from_numbers
 from realtime.lift import Lifter, choose_lag
 from realtime.manifest import Manifest
 from realtime.models import catalogue
@@ -32,7 +34,7 @@ from realtime.stream.sources.file import open_file
 from realtime.stream.sources.open import SourceOptions, open_source
 from realtime.stream.stages import Follower, Perception, PosePerception, Tracked
 from realtime.stream.track import Tracker
-from realtime.types import Frame, Result
+from realtime.types import Floor, Frame, Result
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,9 @@ class Options:
     smooth: float = DEFAULT_STRENGTH
     limb: str | None = None
     floor: bool = False
+    known_floor: Numbers = ()
+    camera_height_m: float | None = None
+    camera_tilt_deg: float | None = None
 
     def __post_init__(self) -> None:
         if self.intrinsics is not None and self.fov_deg is not None:
@@ -60,7 +65,18 @@ class Options:
 
     def body(self) -> BodySettings:
         """What becomes of poses once they are lifted. Raises UsageError when the size is given twice."""
-        return BodySettings(self.smooth, known_size(self.stature_m, self.limb), self.floor)
+        size = known_size(self.stature_m, self.limb)
+        return BodySettings(self.smooth, size, self.floor, self._known_floor())
+
+    def _known_floor(self) -> Floor | None:
+        """The floor, where it is known beforehand. Raises UsageError when it is said twice, or by half."""
+        if self.camera_height_m is None:
+            if self.camera_tilt_deg is not None:
+                raise UsageError("--camera-tilt alone fixes no floor: add --camera-height")
+            return from_numbers(self.known_floor) if self.known_floor else None
+        if self.known_floor:
+            raise UsageError("--floor-file and --camera-height both say where the floor is: give one of them")
+        return floor_under(self.camera_height_m, self.camera_tilt_deg or 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +208,17 @@ class FreshNets:
             model.engine.close()
 
 
+_ON_CPU = ("openvino", "onnxruntime")
+"""Those on a GPU are left to the thread that will run them."""
+
+
 def load_model(manifest: Manifest, choice: Choice) -> Model:
     """Load a network into the back end that was chosen. Raises ModelError or EngineError."""
     state = tuple((s.input, s.output) for s in manifest.state)
     half, threads = half_form(manifest), threads_for(manifest.role)
     opened = open_reported(manifest.check_file(), choice, threads, manifest.role, state, half)
+    if manifest.role != "lifter" and opened.engine.backend in _ON_CPU:
+        run_once(opened.engine)
     return Model(manifest, opened.engine, opened.fallback)
 
 

@@ -14,8 +14,10 @@ from realtime.floor import FloorEstimator, Stance
 from realtime.lift import LiftedPerson
 from realtime.limits import within_limits
 from realtime.root import place
-from realtime.size import BodySize, KnownSize
+from realtime.size import BodySize, KnownSize, SizeWitness
 from realtime.skeleton import H36M17
+from realtime.stream.distance import DistanceFilter
+from realtime.stream.footing import look_at_feet
 from realtime.stream.smooth import DEFAULT_STRENGTH, NOMINAL_S, Elapsed, OneEuro
 from realtime.stream.unseen import Unseen
 from realtime.types import FloatArray, Floor, Pose3D
@@ -23,11 +25,10 @@ from realtime.types import FloatArray, Floor, Pose3D
 _LEGS = [H36M17.indices(f"{s}_hip", f"{s}_knee", f"{s}_ankle") for s in "lr"]
 _ANKLE_L, _ANKLE_R, _NECK = H36M17.indices("l_ankle", "r_ankle", "neck")
 _BONES = len(CHILD)
-_ROOT, _DISTANCE = _BONES, _BONES + 1
-"""Rows filtered beside the bones: the way to the pelvis, and the logarithm of its distance."""
-_CUTOFF_HZ = np.array([2.0] * _BONES + [2.0, 1.0], np.float32)
-_BETA = np.array([6.0] * _BONES + [40.0, 3.0], np.float32)
-_UNIT = np.array([True] * (_BONES + 1) + [False])
+_ROOT = _BONES
+"""The row filtered beside the bones: the way to the pelvis."""
+_CUTOFF_HZ = np.full(_BONES + 1, 2.0, np.float32)
+_BETA = np.array([6.0] * _BONES + [40.0], np.float32)
 _CARRIED = np.append(CARRIED, np.float32(len(H36M17)))
 _SURE, _LEAST_TRUST, _ALL = np.array([0.9, 0.15, 1.0], np.float32)
 
@@ -51,12 +52,13 @@ class BodySettings:
     """How poses are made calm and given their size.
 
     strength: 0 (off) to 1. size: what is known of people's size. stand: whether feet that stand are kept
-    from sliding and put on the floor.
+    from sliding and put on the floor. floor: where it is, if that is known beforehand.
     """
 
     strength: float = DEFAULT_STRENGTH
     size: KnownSize = field(default_factory=KnownSize)
     stand: bool = False
+    floor: Floor | None = None
 
 
 class Body:
@@ -65,19 +67,22 @@ class Body:
     def __init__(self, settings: BodySettings) -> None:
         self._settings = settings
         self._elapsed = Elapsed()
-        self._filter = OneEuro(_CUTOFF_HZ, _BETA, _UNIT, settings.strength)
+        self._filter = OneEuro(_CUTOFF_HZ, _BETA, True, settings.strength)
+        self._distance = DistanceFilter(settings.strength)
         self._unseen = Unseen()
         self._feet = PlantedFeet()
         self._off_floor = 0.0
         self._last: LiftedPerson | None = None
-        self.size = BodySize(settings.size)
+        self.size = BodySize(
+            settings.size, SizeWitness() if settings.floor is not None and not settings.size else None
+        )
         """The person's bones and scale, learnt so far."""
         self.stance: Stance | None = None
         """How they stood in the last frame."""
         self._energy = self._late = 0.0
         self._before: FloatArray | None = None
         # Filled anew in every frame.
-        self._trusts = np.ones(_BONES + 2, np.float32)
+        self._trusts = np.ones(_BONES + 1, np.float32)
         self._arms_m = np.empty(_BONES + 1, np.float32)
 
     def update(
@@ -104,31 +109,39 @@ class Body:
         scale = self.size.learn(length_m, trust, elapsed_s or NOMINAL_S)
         length_m = self.size.length_m
         steady = LiftedPerson(put_together(direction, length_m), lifted.root_depth_m, lifted.root_sigma_m)
-        root_m, sigma_m = place(steady, rays, score, scale if self.size.is_known else None)
-        direction, root_m = self._calm(direction, root_m, trust, elapsed_s)
+        known = scale if self.size.is_known else None
+        root_m, sigma_m = place(steady, rays, score, known, self.size.sigma)
+        direction, root_m = self._calm(direction, root_m, trust, elapsed_s, bool(score.any()))
         if self.size.is_known:
             length_m = length_m * np.float32(scale)
         relative_m = put_together(within_limits(direction), length_m)
         relative_m, root_m = self._stand(relative_m, root_m, sigma_m, elapsed_s, ground, floor)
+        if self.size.witness is not None and ground.known is not None and self.stance is not None:
+            look_at_feet(self.size.witness, self.stance, score, ground.known)
         return Pose3D(relative_m, root_m, sigma_m, self._unseen.fade(confidence), self.size.stature_m)
 
     def _calm(
-        self, direction: FloatArray, root_m: FloatArray, trust: FloatArray, elapsed_s: float | None
+        self,
+        direction: FloatArray,
+        root_m: FloatArray,
+        trust: FloatArray,
+        elapsed_s: float | None,
+        seen: bool,
     ) -> tuple[FloatArray, FloatArray]:
-        """Bones' directions and the root, bridged where nothing was seen, and filtered."""
+        """Bones' directions and the root, bridged where nothing was seen, and filtered. seen: whether
+        anything."""
         x, y, z = root_m.tolist()
         distance_m = max(math.sqrt(x * x + y * y + z * z), 1e-3)
-        rows = np.empty((_BONES + 2, 3), np.float32)
+        rows = np.empty((_BONES + 1, 3), np.float32)
         rows[:_BONES] = direction
         if elapsed_s is not None:
             rows[:_BONES] = self._unseen.bridge(direction, self._filter, elapsed_s)
-        way = (x / distance_m, y / distance_m, z / distance_m)
-        rows[_BONES:] = way, (math.log(distance_m), 0.0, 0.0)
+        rows[_ROOT] = x / distance_m, y / distance_m, z / distance_m
         trusts = self._trusts
         np.divide(trust, _SURE, out=trusts[:_BONES])
         np.minimum(np.maximum(trusts, _LEAST_TRUST, out=trusts), _ALL, out=trusts)
         calm = self._filter.update(rows, elapsed_s, trusts)
-        distance_m = math.exp(float(calm[_DISTANCE, 0]))
+        distance_m = self._distance.update(distance_m, elapsed_s, seen)
         self._account(distance_m, elapsed_s)
         return calm[:_BONES], calm[_ROOT] * np.float32(distance_m)
 
@@ -144,11 +157,11 @@ class Body:
             return
         arms_m = self._arms_m
         arms_m[:_BONES], arms_m[_ROOT] = self.size.length_m, distance_m
-        way = lengths(value - before)[:_DISTANCE] * arms_m
+        way = lengths(value - before) * arms_m
         energy = _CARRIED * way * way
         kept = math.exp(-elapsed_s / _LAG_MEMORY_S)
         self._energy = kept * self._energy + float(np.add.reduce(energy))
-        self._late = kept * self._late + float(energy @ self._filter.lag_s[:_DISTANCE])
+        self._late = kept * self._late + float(energy @ self._filter.lag_s)
 
     @property
     def lag_s(self) -> float:
@@ -263,9 +276,9 @@ class Bodies:
     def __init__(self, settings: BodySettings | None = None) -> None:
         self._settings = settings or BodySettings()
         self._bodies: dict[int, Body] = {}
-        self._ground = FloorEstimator()
+        self._ground = FloorEstimator(self._settings.floor)
         self._unlearnt_s = 0.0
-        self.floor: Floor | None = None
+        self.floor = self._ground.floor()
         """The floor as it is known after the last frame."""
         self.lag_ms = 0.0
         """How far smoothing holds back the poses of the last frame, at most."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from realtime.bones import bone_of, take_apart
 from realtime.errors import UsageError
+from realtime.floor_files import floor_under
 from realtime.lift import LiftedPerson
 from realtime.size import STATURE_RATIO, KnownSize, bone_path_m, known_size
 from realtime.skeleton import H36M17
@@ -270,3 +272,40 @@ def test_whatever_comes_in_what_comes_out_is_finite(seed: int) -> None:
                 target[rng.random(target.shape) < rng.choice([0.1, 1.0])] = odd
         given_time = float(rng.choice([time_s, np.nan]))
         assert is_finite(bodies.update([0], [lifted], rays[None], score[None], given_time)[0])
+
+
+def over_a_known_floor(size: float, seconds: float = 4.0) -> tuple[Bodies, Pose3D]:
+    """Somebody of another size than the lifter thinks stands on a floor 1.6 m under the lens."""
+    true_m, at_m = standing_pose() * np.float32(size), np.array([0.3, 0.0, 3.0], np.float32)
+    at_m[1] = 1.6 - 0.1 - true_m[L_ANKLE, 1]
+    bodies = Bodies(BodySettings(floor=replace(floor_under(1.6), tilt_sigma=0.005)))
+    for n in range(int(seconds * 30)):
+        pose = step(bodies, n / 30, root_m=at_m / np.float32(size))
+    return bodies, pose
+
+
+@pytest.mark.parametrize("size", [0.92, 1.0, 1.07])
+def test_a_known_floor_tells_how_large_somebody_is(size: float) -> None:
+    bodies, pose = over_a_known_floor(size)
+    unknown = Bodies()
+    for n in range(120):
+        plain = step(unknown, n / 30, root_m=np.array([0.3, 0.0, 3.0], np.float32) / np.float32(size))
+    assert pose.root_m[2] == pytest.approx(3.0, rel=0.035)
+    assert abs(pose.root_m[2] - 3.0) <= 0.5 * abs(plain.root_m[2] - 3.0) + 0.02
+    assert pose.root_sigma_m < 0.8 * plain.root_sigma_m
+    assert bodies.floor is not None
+    assert bodies.floor.camera_height_m == 1.6
+
+
+def test_a_given_height_counts_more_than_a_floor() -> None:
+    bodies = Bodies(BodySettings(size=KnownSize(1.8), floor=floor_under(1.0)))
+    for n in range(60):
+        pose = step(bodies, n / 30, root_m=np.array([0.3, 0.1, 3.0], np.float32))
+    assert pose.stature_m == pytest.approx(1.8, rel=1e-4)
+
+
+def test_a_floor_over_the_feet_changes_nothing() -> None:
+    bodies = Bodies(BodySettings(floor=floor_under(0.15)))
+    for n in range(90):
+        pose = step(bodies, n / 30)
+    np.testing.assert_allclose(pose.root_m, AT_M, rtol=0.01)

@@ -4,14 +4,17 @@
 
 On test subjects, never trained on, from 2 to 6 m: what the 2D net said of rendered people (exact cameras),
 and their motion on bodies of random stature before random cameras, with exact 2D and through the error model.
-By distance and by pose, the height unknown and given. The net's depth is placed by its rays; errors are
-shares of the distance. A last part looks through the wrong field of view.
+By distance and by pose, the height unknown and given. The net's depth is placed by its rays; "over time" is
+the fused distance through the filter that the pipeline has; errors are shares of the distance. Then what a
+floor that is known tells, right and wrong by some degrees and centimetres; and people seen through the
+wrong field of view.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+import math
 import shlex
 import sys
 import time
@@ -21,7 +24,9 @@ from typing import NamedTuple
 
 import click
 import numpy as np
+from floor_witness import LEVEL_SUBJECTS, floor_rows
 
+from realtime.bones import put_together, take_apart
 from realtime.engines.open import open_engine
 from realtime.lift import LiftedPerson, Lifter
 from realtime.machine import processor
@@ -29,6 +34,7 @@ from realtime.models.catalogue import DEFAULT_LIFTER, lifter
 from realtime.root import place
 from realtime.size import BodySize, KnownSize
 from realtime.skeleton import H36M17
+from realtime.stream.distance import DistanceFilter
 from realtime.types import Array, FloatArray
 from training.lifters.augment import ClipSampler
 from training.lifters.takes import Take, drawn_takes, takes_of
@@ -36,7 +42,8 @@ from training.mocap.motion import load_motion
 from training.mocap.split import TEST_SUBJECTS
 
 RESULTS = Path(__file__).parent / "results"
-WAYS = ("net", "rays", "fused")
+WAYS = ("net", "rays", "fused", "over time")
+_FPS = 30
 NEAR_M, FAR_M = 2.0, 6.0
 _BANDS_M = (2.0, 3.0, 4.0, 6.0)
 _PELVIS = H36M17.index("pelvis")
@@ -45,12 +52,15 @@ _BENT_DEG, _FOLDED_DEG = 120.0, 80.0
 
 class Placed(NamedTuple):
     """Frames of one kind of input. error: ways to (F,) shares of the distance; within: (F,) the fused
-    depth's error is inside its sigma. distance_m: (F,). posture: (F,) names."""
+    depth's error is inside its sigma. distance_m: (F,). posture: (F,) names. off: (F, 2) the logarithms of
+    the net's and the rays' depth over the true one. take: (F,) which take a frame is of."""
 
     error: dict[str, Array]
     within: Array
     distance_m: Array
     posture: Array
+    off: Array
+    take: Array
 
 
 def angle_deg(pose_m: FloatArray, first: str, corner: str, last: str) -> Array:
@@ -70,34 +80,72 @@ def postures(pose_m: FloatArray) -> Array:
     return np.where(knee > _BENT_DEG, "standing", np.where(hip > _FOLDED_DEG, "sitting", "squatting"))
 
 
-def placed(live: Lifter, takes: Sequence[Take], height_given: bool) -> Placed:
-    """What a lifter says of takes, placed in each of the three ways."""
-    rows = [row for take in takes for row in _rows(live, take, height_given)]
+def placed(takes: Sequence[Take], said: Sequence[Sequence[LiftedPerson]], height_given: bool) -> Placed:
+    """What a lifter said of takes, placed in each of the ways."""
+    rows = [row for take, words in zip(takes, said, strict=True) for row in _rows(take, words, height_given)]
     error = {way: np.array([row[0][n] for row in rows]) for n, way in enumerate(WAYS)}
-    truth_m = np.stack([row[2] for row in rows])
-    return Placed(error, np.array([row[1] for row in rows]), truth_m[:, _PELVIS, 2], postures(truth_m))
+    truth_m = np.stack([row[3] for row in rows])
+    off = np.array([row[1] for row in rows])
+    take_of = np.array([row[4] for row in rows])
+    distance_m = truth_m[:, _PELVIS, 2]
+    return Placed(error, np.array([row[2] for row in rows]), distance_m, postures(truth_m), off, take_of)
 
 
-def _rows(live: Lifter, take: Take, height_given: bool) -> Iterator[tuple[list[float], bool, FloatArray]]:
-    body = BodySize(KnownSize(take.stature_m)) if height_given else None
-    for t in range(len(take)):
-        now = slice(t, t + 1)
-        said = live.step(take.rays[now], take.score[now], (0,), take.depth[now]).person(0)
-        truth_m = take.truth_m[t]
-        if not (take.score[t] > 0).any() or not NEAR_M <= truth_m[_PELVIS, 2] <= FAR_M:
-            continue
-        scale = body.update(said.relative_m) if body else None
-        answers = [place(as_told, take.rays[t], take.score[t], scale) for as_told in _ways(said)]
-        far_m = float(np.linalg.norm(truth_m[_PELVIS]))
-        miss = [float(np.linalg.norm(root_m - truth_m[_PELVIS])) / far_m for root_m, _ in answers]
-        root_m, sigma_m = answers[-1]
-        yield miss, abs(float(root_m[2] - truth_m[_PELVIS, 2])) <= sigma_m, truth_m
+def listened(live: Lifter, take: Take) -> list[LiftedPerson]:
+    """What a lifter says of a take, frame by frame."""
+    frames = [slice(t, t + 1) for t in range(len(take))]
+    said = [live.step(take.rays[now], take.score[now], (0,), take.depth[now]).person(0) for now in frames]
     live.drop(0)
+    return said
+
+
+def counted(take: Take) -> Array:
+    """(T,) the frames that count: somebody was seen, 2 to 6 m away."""
+    depth_m = take.truth_m[:, _PELVIS, 2]
+    return np.asarray((take.score > 0).any(axis=1) & (depth_m >= NEAR_M) & (depth_m <= FAR_M))
+
+
+def _rows(
+    take: Take, words: Sequence[LiftedPerson], height_given: bool
+) -> Iterator[tuple[list[float], list[float], bool, FloatArray, int]]:
+    """Of each frame that counts: errors, the logarithms of net's and rays' depth over the true one, ...
+
+    Poses have steady bones, as the pipeline makes them.
+    """
+    body, filtered = BodySize(KnownSize(take.stature_m if height_given else None)), DistanceFilter()
+    counts = counted(take)
+    for t, said in enumerate(words):
+        direction, length_m = take_apart(said.relative_m)
+        scale = body.learn(length_m, None, 1 / _FPS)
+        steady = said._replace(relative_m=put_together(direction, body.length_m))
+        rays, score, truth_m = take.rays[t], take.score[t], take.truth_m[t]
+        known = scale if height_given else None
+        answers = [place(as_told, rays, score, known) for as_told in _ways(steady)]
+        roots_m = [root_m for root_m, _ in answers]
+        fused_m, sigma_m = answers[-1]
+        far_m = max(float(np.linalg.norm(fused_m)), 1e-3)
+        calm_m = filtered.update(far_m, 1 / _FPS if t else None, bool(score.any()))
+        roots_m.append(fused_m * np.float32(calm_m / far_m))
+        if not counts[t]:
+            continue
+        true_m = truth_m[_PELVIS]
+        miss = [float(np.linalg.norm(r - true_m) / np.linalg.norm(true_m)) for r in roots_m]
+        off = [math.log(float(r[2] / true_m[2])) for r in roots_m[:2]]
+        yield miss, off, abs(float(fused_m[2] - true_m[2])) <= sigma_m, truth_m, id(take)
 
 
 def _ways(said: LiftedPerson) -> tuple[LiftedPerson, ...]:
     """What was said, so told that `place` takes the net's depth alone, the rays alone, and both."""
     return said._replace(root_sigma_m=np.nan), said._replace(root_depth_m=np.nan), said
+
+
+def groups_of(distance_m: Array, posture: Array) -> dict[str, Array]:
+    """Frames by distance and by pose, (F,) bool each."""
+    bands = {
+        f"{low:g} to {high:g} m": (distance_m >= low) & (distance_m < high)
+        for low, high in itertools.pairwise(_BANDS_M)
+    }
+    return bands | {name: posture == name for name in ("standing", "sitting", "squatting")}
 
 
 def table(found: Placed) -> dict[str, object]:
@@ -107,13 +155,43 @@ def table(found: Placed) -> dict[str, object]:
         means = {way: round(100 * float(error[some].mean()), 2) for way, error in found.error.items()}
         return {"frames": int(some.sum()), **means, "in_sigma": round(float(found.within[some].mean()), 3)}
 
+    groups = groups_of(found.distance_m, found.posture)
     every = np.ones(len(found.within), bool)
-    bands = {
-        f"{low:g} to {high:g} m": (found.distance_m >= low) & (found.distance_m < high)
-        for low, high in itertools.pairwise(_BANDS_M)
+    return {"all": row(every)} | {name: row(some) for name, some in groups.items() if some.any()}
+
+
+def errors_apart(found: Placed) -> dict[str, object]:
+    """The depths' errors of net and rays, percent: what is the same over a take, what drifts slower than a
+    second, what changes faster; how each goes together; and the least that any weights of the two leave, in
+    hindsight."""
+    parts = {name: np.zeros_like(found.off) for name in ("constant", "slow", "fast")}
+    least = 0.0
+    for take in np.unique(found.take):
+        own = found.take == take
+        off = found.off[own]
+        parts["constant"][own] = off.mean(axis=0)
+        rest = off - off.mean(axis=0)
+        window = np.ones(min(_FPS, len(off)))
+        counts = np.convolve(np.ones(len(off)), window, "same")
+        slow = np.stack([np.convolve(part, window, "same") / counts for part in rest.T], axis=1)
+        parts["slow"][own], parts["fast"][own] = slow, rest - slow
+        least += min(np.abs(np.exp(off @ (w, 1 - w)) - 1).sum() for w in np.linspace(0, 1, 41))
+    every = [np.abs(np.exp(found.off @ (w, 1 - w)) - 1).mean() for w in np.linspace(0, 1, 41)]
+    alone = np.abs(np.exp(found.off) - 1).mean(axis=0)
+    return {
+        name: {
+            "net": round(100 * float(part[:, 0].std()), 2),
+            "rays": round(100 * float(part[:, 1].std()), 2),
+            "correlation": round(float(np.corrcoef(part.T)[0, 1]), 2),
+        }
+        for name, part in parts.items()
+    } | {
+        "mean depth error, net and rays": [round(100 * float(v), 2) for v in alone],
+        "of the best weights in hindsight, one pair for all": round(100 * float(min(every)), 2),
+        "of the best weights in hindsight, a pair for each take": round(
+            100 * float(least) / len(found.off), 2
+        ),
     }
-    kinds = {name: found.posture == name for name in ("standing", "sitting", "squatting")}
-    return {"all": row(every)} | {name: row(some) for name, some in (bands | kinds).items() if some.any()}
 
 
 def through_wrong_view(
@@ -139,6 +217,20 @@ def through_wrong_view(
     return {"depth_ratio_median": float(np.median(np.concatenate(ratios))), "formula": float(1 / factor)}
 
 
+def known_floor(live: Lifter, takes: Sequence[Take]) -> dict[str, object]:
+    """Takes with their floor known, or wrong, by distance and by pose."""
+    words, counts = [listened(live, take) for take in takes], [counted(take) for take in takes]
+    truth_m = np.concatenate([take.truth_m[count] for take, count in zip(takes, counts, strict=True)])
+    groups = groups_of(truth_m[:, _PELVIS, 2], postures(truth_m))
+    return {"frames": len(truth_m)} | floor_rows(takes, words, counts, groups)
+
+
+def _show(title: str, rows: object) -> None:
+    print(title)
+    for group, row in dict(rows).items():  # type: ignore[call-overload]
+        print(f"  {group:30s} {row}", flush=True)
+
+
 @click.command()
 @click.option("--motion", "motion_file", type=click.Path(path_type=Path), required=True)
 @click.option("--lifter", "name", default=DEFAULT_LIFTER, show_default=True)
@@ -162,12 +254,21 @@ def main(motion_file: Path, name: str, clips: int, seed: int) -> None:
         "unit": "mean error of the pelvis, percent of its distance",
     }  # fmt: skip
     for title, takes in inputs.items():
+        words = [listened(live, take) for take in takes]
         for height_given in (False, True):
             key = title + (", height given" if height_given else "")
-            said[key] = found = table(placed(live, takes, height_given))
-            print(key)
-            for group, row in found.items():
-                print(f"  {group:12s} {row}")
+            found = placed(takes, words, height_given)
+            said[key] = table(found) | {"errors apart": errors_apart(found)}
+            _show(key, said[key])
+    level = ClipSampler(load_motion(motion_file).of_subjects(LEVEL_SUBJECTS))
+    on_floors = {
+        "rendered people on the floor": [take for take in records if take.subject in LEVEL_SUBJECTS],
+        "rendered people on steps": [take for take in records if take.subject not in LEVEL_SUBJECTS],
+        "any stature, error model, on the floor": drawn_takes(level, clips // 4, 5 * _FPS, "noise", seed),
+    }
+    for title, takes in on_floors.items():
+        said[title] = known_floor(live, takes)
+        _show(title, said[title])
     said["45 degrees taken for 60"] = view = through_wrong_view(live, records, 45.0, 60.0)
     print(view)
     engine.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 
@@ -16,6 +17,8 @@ _EXAMPLES = """
 Examples:
   realtime-train records --makehuman data/makehuman --motion cmu_h36m17_30hz.npz --out runs/records \\
       --frames 200000 --part training
+  realtime-train records --makehuman data/makehuman --motion cmu_h36m17_30hz.npz --out runs/records-own \
+      --frames 20000 --part validation --models integral-regression
 """
 
 
@@ -27,7 +30,14 @@ Examples:
     required=True,
     help="Pictures to render at least; each gives a record for each person in it.",
 )
-def records(rendering: Rendering, frames: int) -> None:
+@click.option(
+    "--models",
+    default=catalogue.BLAZEPOSE,
+    show_default=True,
+    metavar="NAME",
+    help="The 2D net, as for realtime-demo: a name, or an estimator's manifest.",
+)
+def records(rendering: Rendering, frames: int, models: str) -> None:
     """Render people and keep what the live pipeline's 2D nets say of them, without keeping the pictures.
 
     Written in shards, records-00000.npz and on. The same options give the same files, byte for byte, however
@@ -38,12 +48,12 @@ def records(rendering: Rendering, frames: int) -> None:
     from training.records.observe import LiveNets
     from training.records.shards import RecordSettings, ShardFactory, missing_shards, write_records
 
-    nets = {net.name: net.sha256 for net in catalogue.image_models(catalogue.BLAZEPOSE)}
+    nets = {net.name: net.sha256 for net in catalogue.image_models(models)}
     description |= {"nets": nets, "engine": choose()}
     seed, out = rendering.seed, rendering.out
     shard_frames = RecordSettings(1, seed).clips_a_shard * rendering.frames_per_clip
     wanted = RecordSettings(math.ceil(frames / shard_frames), seed)
-    factory = ShardFactory(studio, LiveNets, out, wanted)
+    factory = ShardFactory(studio, functools.partial(LiveNets, models), out, wanted)
     started_ns = time.perf_counter_ns()
     with frame_bar(missing_shards(out, wanted) * shard_frames) as done:
         run = write_records(factory, description, rendering.processes, done)

@@ -24,7 +24,7 @@ _UNSEEN_WEIGHT = 0.5
 _OUTSIDE_KEPT = 0.3
 _NEAREST_PELVIS_M = 0.8
 _BEHIND_M = 0.15
-_DEPTHLESS_SHARE = 0.3
+_ROLLED_DEG = (-35.0, 35.0)
 _KINDS: tuple[Kind, ...] = ("gt", "gaussian", "mixture")
 
 
@@ -51,7 +51,9 @@ class Mixture:
 
     kind: what is drawn of the error model (`ErrorModel.draw`). Without records their share is motion too.
     usual: share of the clips of motion that cameras of the usual kind see, in place of any. bent: share of
-    them in which people hold themselves otherwise (`training.lifters.bent`).
+    them in which people hold themselves otherwise (`training.lifters.bent`). depthless: share of all clips
+    whose depth is withheld, as with 2D nets that give none. rolled: share of all clips whose camera is rolled
+    by up to 35 degrees more.
     """
 
     exact: float = 0.45
@@ -59,10 +61,15 @@ class Mixture:
     usual: float = 0.0
     bent: float = 0.0
     kind: Kind = "mixture"
+    depthless: float = 0.3
+    rolled: float = 0.0
 
     def __post_init__(self) -> None:
         if min(self.exact, self.records) < 0 or self.exact + self.records > 1:
             raise UsageError("shares of exact 2D and of records must lie between 0 and 1, their sum too")
+        for name in ("depthless", "rolled"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UsageError(f"{name} must lie between 0 and 1, not {getattr(self, name):g}")
         if self.kind not in _KINDS:
             raise UsageError(f"kind must be one of {', '.join(_KINDS)}, not {self.kind!r}")
 
@@ -85,14 +92,17 @@ def draw_batch(draws: Draws, size: BatchSize, seed: tuple[int, ...]) -> Batch:
     if draws.replay and replayed:
         clips = draws.replay.sample(rng, replayed, size.frames, size.past)
         score = hide(rng, clips.seen.score)
-        depth = _sometimes_none(rng, clips.seen.depth)
+        depth = _withheld(rng, clips.seen.depth, draws.mixture.depthless)
         parts.append((Seen(clips.seen.rays, score, depth), clips.camera_m))
     seen = Seen(
         np.concatenate([s.rays for s, _ in parts]),
         np.concatenate([s.score for s, _ in parts]),
         np.concatenate([s.depth for s, _ in parts]),
     )
-    return _batch(rng, seen, np.concatenate([camera_m for _, camera_m in parts]), size)
+    camera_m = np.concatenate([camera_m for _, camera_m in parts])
+    if draws.mixture.rolled:
+        seen, camera_m = _rolled(rng, seen, camera_m, draws.mixture.rolled)
+    return _batch(rng, seen, camera_m, size)
 
 
 def _from_motion(
@@ -119,14 +129,31 @@ def _from_motion(
     score = np.where(exact, rng.choice(_WHOLE_SCORES, (clips, 1, 1)), hide(rng, seen.score))
     kept = rng.random((clips, 1, 1)) < _OUTSIDE_KEPT
     score = np.where((cameras.in_image(camera_m) | kept) & (camera_m[..., 2] >= _BEHIND_M), score, 0.0)
-    depth = np.where(exact, 0, _sometimes_none(rng, seen.depth))
+    depth = np.where(exact, 0, _withheld(rng, seen.depth, draws.mixture.depthless))
     rays = np.where(exact[..., None], rays, seen.rays)
     return Seen(rays, score.astype(np.float32), depth), camera_m
 
 
-def _sometimes_none(rng: np.random.Generator, depth: FloatArray) -> FloatArray:
-    """Depths of which a share of the clips has none, as with 2D nets that give none."""
-    return np.asarray(depth * (rng.random((len(depth), 1, 1)) >= _DEPTHLESS_SHARE), np.float32)
+def _rolled(
+    rng: np.random.Generator, seen: Seen, camera_m: FloatArray, share: float
+) -> tuple[Seen, FloatArray]:
+    """A share of the clips as cameras see them that are rolled about their optical axis.
+
+    A 2D net follows: its picture of a person is cut out upright, and depths stay as they are.
+    """
+    angle = np.where(
+        rng.random(len(camera_m)) < share, np.radians(rng.uniform(*_ROLLED_DEG, len(camera_m))), 0.0
+    )
+    cosine, sine = np.cos(angle), np.sin(angle)
+    turn = np.stack([np.stack([cosine, sine], -1), np.stack([-sine, cosine], -1)], -2).astype(np.float32)
+    rays, camera_m = seen.rays @ turn[:, None], camera_m.copy()
+    camera_m[..., :2] = camera_m[..., :2] @ turn[:, None]
+    return Seen(rays, seen.score, seen.depth), camera_m
+
+
+def _withheld(rng: np.random.Generator, depth: FloatArray, share: float) -> FloatArray:
+    """Depths (B, ...) of which a share of the clips has none."""
+    return np.asarray(depth * (rng.random((len(depth), 1, 1)) >= share), np.float32)
 
 
 def _batch(rng: np.random.Generator, seen: Seen, camera_m: FloatArray, size: BatchSize) -> Batch:

@@ -18,8 +18,9 @@ from training.lifters.batches import BatchSize, Mixture
 class Config:
     """What a file may say; all but `system` may be left out.
 
-    net: options of its network. loss: options of its loss. mixture, batch: of its data. rate, decay,
-    matrices: of its optimisers.
+    net: options of its network. loss: options of its loss. mixture, batch: of its data. errors: whose error
+    model motion is seen through, a 2D net's or a YAML file's (`error_model_named`). rate, decay, matrices: of
+    its optimisers.
     """
 
     system: str
@@ -27,6 +28,7 @@ class Config:
     loss: Mapping[str, Any] = field(default_factory=dict)
     mixture: Mixture = field(default_factory=Mixture)
     batch: BatchSize = field(default_factory=BatchSize)
+    errors: str = "blazepose"
     rate: float = 3e-3
     decay: float = 0.01
     matrices: str = "muon"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from realtime.errors import UsageError
 from realtime.size import STATURE_RATIO, bone_paths_m
 from realtime.skeleton import H36M17
 from realtime.types import Array, FloatArray
@@ -24,16 +25,33 @@ _PELVIS = H36M17.index("pelvis")
 _STRENGTHS = (0.3, 1.2)
 _NEAREST_M = 0.3
 _MISSED_IN_VIEW = 0.016
+_SUFFIX = ".yaml"
 
 
-def shipped_error_model() -> ErrorModel:
-    """The errors of BlazePose's landmark net, as fitted to records of rendered people.
+def shipped_error_model(net: str = "blazepose") -> ErrorModel:
+    """The errors of a 2D net, as fitted to records of rendered people: BlazePose's, or one of this project's.
 
-    But for missed frames: records miss people whom the image's edge cuts off, all clip long. Of people shown
-    whole, 2 to 6 m away, they miss 1.6 % (docs/rendered-people.md).
+    But for missed frames, at most 1.6 %: records miss people whom the image's edge cuts off, all clip long;
+    of people shown whole, 2 to 6 m away, BlazePose misses so many (docs/rendered-people.md). Raises
+    UsageError for another net.
     """
-    path = Path(str(resources.files("training.records"))) / "blazepose_errors.yaml"
-    return replace(load_error_model(path), missing=_MISSED_IN_VIEW)
+    folder = Path(str(resources.files("training.records")))
+    path = folder / f"{net}_errors{_SUFFIX}"
+    if not path.is_file():
+        known = sorted(p.stem.removesuffix("_errors") for p in folder.glob(f"*_errors{_SUFFIX}"))
+        raise UsageError(
+            f"there is no error model of {net!r}: choose {', '.join(known)}, or a {_SUFFIX} file"
+        )
+    model = load_error_model(path)
+    return replace(model, missing=min(model.missing, _MISSED_IN_VIEW))
+
+
+def error_model_named(name: str) -> ErrorModel:
+    """The shipped error model of a 2D net, or that of a file of `realtime-train error-model`.
+
+    Raises UsageError for what is neither.
+    """
+    return load_error_model(Path(name)) if name.endswith(_SUFFIX) else shipped_error_model(name)
 
 
 def statures_m(pose_m: FloatArray) -> FloatArray:

@@ -18,6 +18,7 @@ from training.lifters.card import Measured, Story, origin_of, write_card
 from training.lifters.config import Config
 from training.lifters.evaluate import Conditions, evaluate
 from training.lifters.loop import LOG_FILE, Plan, Trainer
+from training.lifters.noise import error_model_named
 from training.lifters.replay import ReplaySampler
 from training.lifters.systems import find_system
 from training.lifters.takes import InputKind
@@ -58,7 +59,7 @@ def produce(task: Production, config: Config, plan: Plan, say: Callable[[str], o
             )
     trained = find_system(config.system, config.loss)
     replay = ReplaySampler(load_records(task.records)) if task.records else None
-    draws = Draws(ClipSampler(train), replay, mixture=config.mixture)
+    draws = Draws(ClipSampler(train), replay, error_model_named(config.errors), config.mixture)
     checks = Draws(ClipSampler(validation), mixture=config.mixture)
     try:
         task.out.mkdir(parents=True, exist_ok=True)

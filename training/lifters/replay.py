@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from training.records.store import Records
 
 _PELVIS = H36M17.index("pelvis")
 _LEAST_FOUND = 0.3
+_HELD_OUT = frozenset(TEST_SUBJECTS + VALIDATION_SUBJECTS)
 _MIRROR = np.array([-1, 1], np.float32)
 
 
@@ -47,10 +49,10 @@ class ReplaySampler:
     """Draws windows of records, half of them mirrored. Raises UsageError for records with nobody in them.
 
     Clips of held-out subjects, or with the person found in less than 30 % of the frames, are left out.
+    held_out: others than `training.mocap.split` names, where a comparison holds out people of its own.
     """
 
-    def __init__(self, records: Records) -> None:
-        held_out = set(TEST_SUBJECTS + VALIDATION_SUBJECTS)
+    def __init__(self, records: Records, held_out: Set[str] = _HELD_OUT) -> None:
         sound = [
             subject not in held_out and name not in RETARGETS_OF_HELD_OUT | UNRELIABLE
             for name, subject in zip(records.name, records.subject, strict=True)

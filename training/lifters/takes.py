@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 import zlib
 from collections.abc import Sequence as Many
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -46,7 +47,8 @@ class Take:
     """One person as a lifter is given them, and the truth in camera axes.
 
     rays: (T, 17, 2). score: (T, 17). depth: (T, 17) behind the pelvis in ray units, zeros for none.
-    truth_m: (T, 17, 3), root included. stature_m: the person's true body height.
+    truth_m: (T, 17, 3), root included. stature_m: the person's true body height. up, floor_m: (3,) the
+    world's up in camera axes and the camera's height over the floor, metres; NaN where that is not kept.
     """
 
     rays: FloatArray
@@ -56,6 +58,8 @@ class Take:
     stature_m: float
     name: str = ""
     subject: str = ""
+    up: FloatArray = field(default_factory=lambda: np.full(3, np.nan, np.float32))
+    floor_m: float = math.nan
 
     def __len__(self) -> int:
         return len(self.rays)
@@ -115,7 +119,19 @@ def drawn_takes(sampler: ClipSampler, clips: int, frames: int, kind: InputKind, 
         seen = corrupt(rng, truth_m, rays, shipped_errors())
     shown = np.where(cameras.in_image(truth_m), seen.score, 0).astype(np.float32)
     height_m = statures_m(truth_m)
-    return [Take(seen.rays[n], shown[n], seen.depth[n], truth_m[n], float(height_m[n])) for n in range(clips)]
+    up, floor_m = cameras.camera_from_world[:, :, 1], cameras.position_m[:, 1]
+    return [
+        Take(
+            seen.rays[n],
+            shown[n],
+            seen.depth[n],
+            truth_m[n],
+            float(height_m[n]),
+            up=up[n],
+            floor_m=float(floor_m[n]),
+        )
+        for n in range(clips)
+    ]
 
 
 @cache
@@ -149,8 +165,9 @@ def _recorded(clip: Records) -> Take:
     """A clip as the live pipeline hands it to the lifter; score 0 in frames in which nobody was found."""
     seen = seen_by_net(clip)
     return Take(
-        seen.rays, seen.score, seen.depth, clip.pose_m, float(clip.height_m[0]), clip.name[0], clip.subject[0]
-    )
+        seen.rays, seen.score, seen.depth, clip.pose_m, float(clip.height_m[0]), clip.name[0],
+        clip.subject[0], clip.up[0], float(clip.floor_m[0]),
+    )  # fmt: skip
 
 
 def takes_of(

@@ -7,3 +7,9 @@ BLAZEPOSE_ERRORS = Path(__file__).with_name("blazepose_errors.yaml")
 
 BLAZEPOSE_SAMPLE = Path(__file__).with_name("blazepose_sample.npz")
 """A few of the records it was fitted to: to look at, and for tests."""
+
+OWN_ERRORS = Path(__file__).with_name("integral-regression_errors.yaml")
+"""That of this project's own `integral-regression`, on bodies and motion it was not trained on."""
+
+OWN_SAMPLE = Path(__file__).with_name("integral-regression_sample.npz")
+"""A few of the records it was fitted to."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from realtime.errors import UsageError
 from tests.training.dataset.discs import FRAMES, DiscFactory
 from training.commands.records import records
 from training.commands.render import render
+from training.records.store import load_records
 
 
 @pytest.fixture
@@ -65,6 +67,18 @@ def test_records_say_how_many_were_found(data: list[str], tmp_path: Path, blazep
     assert (tmp_path / "out" / "records-00000.npz").is_file()
     again = call(records, *data, "--frames", "40")
     assert again.output.startswith("all 1 shards: found 0.0% of 60 people")
+
+
+def test_records_are_of_the_net_that_is_named(data: list[str], tmp_path: Path) -> None:
+    done = call(records, *data, "--frames", "40", "--models", "integral-regression")
+    assert done.exit_code == 0, done.exception
+    header = json.loads((tmp_path / "out" / "records.json").read_text())
+    assert set(header["description"]["nets"]) == {"ssd", "integral-regression"}
+    assert load_records(tmp_path / "out").net == "integral-regression"
+    error = call(records, *data, "--frames", "40", "--models", "own").exception
+    assert isinstance(error, UsageError)
+    assert "was made with other settings: description." in str(error)
+    assert "no model 'oracle'" in str(call(records, *data, "--frames", "40", "--models", "oracle").exception)
 
 
 def test_help_shows_examples() -> None:

@@ -131,6 +131,19 @@ def test_clips_that_are_not_exact_err_and_some_have_depth(motion: ClipSampler) -
     assert 0.4 < deep < 0.95
 
 
+@pytest.mark.parametrize(("share", "deep"), [(0.0, 1.0), (1.0, 0.0)])
+def test_depth_is_withheld_as_often_as_asked(motion: ClipSampler, share: float, deep: float) -> None:
+    """Of motion through the error model and of records alike."""
+    made = exact_records(clips=4, frames=30)
+    depth_px = np.broadcast_to(np.arange(17, dtype=np.float32), made.score.shape).copy()
+    replay = ReplaySampler(replace(made, depth_px=depth_px))
+    for source, records in ((None, 0.0), (replay, 1.0)):
+        mixture = Mixture(exact=0.0, records=records, depthless=share)
+        batch = draw_batch(Draws(motion, source, mixture=mixture), SIZE, (0, 0))
+        shown = (batch.score > 0).any(dim=-1).any(dim=-1)
+        assert batch.depth[shown].flatten(1).any(dim=1).float().mean() == deep
+
+
 def test_shares_are_of_the_whole_batch(motion: ClipSampler, replay: Counted) -> None:
     half = Mixture(exact=0.5, records=0.5)
     assert _fits(draw_batch(Draws(motion, replay, mixture=half), SIZE, (0, 0))).all()
@@ -168,9 +181,34 @@ def test_shares_beyond_the_whole_are_refused(shares: tuple[float, float]) -> Non
         Mixture(*shares)
 
 
+@pytest.mark.parametrize("share", [-0.1, 1.1])
+def test_a_share_of_depth_beyond_the_whole_is_refused(share: float) -> None:
+    with pytest.raises(UsageError, match="depthless must lie between 0 and 1"):
+        Mixture(depthless=share)
+
+
 def test_kinds_and_sizes_there_are_not_are_refused() -> None:
     with pytest.raises(UsageError, match="kind must be one of"):
         Mixture(kind="mixture-by-visibility")
     for size in ((0, 8, 1), (4, 0, 1), (4, 8, -1)):
         with pytest.raises(UsageError, match="at least one clip"):
             BatchSize(*size)
+
+
+def test_rolled_cameras_see_the_same_turned_about_their_axis(motion: ClipSampler, replay: Counted) -> None:
+    level, rolled = (
+        draw_batch(Draws(motion, replay, mixture=Mixture(exact=0.6, records=0.4, rolled=share)), SIZE, (4,))
+        for share in (0.0, 0.5)
+    )
+    assert _fits(rolled).all()
+    for before, after in ((level.rays, rolled.rays), (level.past.rays, rolled.past.rays)):
+        torch.testing.assert_close(before.norm(dim=-1), after.norm(dim=-1))
+    torch.testing.assert_close(level.pose[..., 2], rolled.pose[..., 2])
+    for name in ("score", "depth", "root_depth"):
+        torch.testing.assert_close(getattr(level, name), getattr(rolled, name))
+    before, after = (torch.atan2(b.rays[..., 1], b.rays[..., 0]) for b in (level, rolled))
+    angle = torch.rad2deg(torch.remainder(after - before + torch.pi, 2 * torch.pi) - torch.pi)
+    angle = angle.flatten(1).median(dim=1).values
+    assert 0.3 < (angle.abs() > 0.1).float().mean() < 0.7
+    assert 20 < angle.max() <= 35
+    assert -35 <= angle.min() < -20

@@ -48,12 +48,13 @@ def test_everything_a_file_says_is_read(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(
         "system: unified\nnet: {width: 16}\nloss: {depth: 0.1}\nmixture: {exact: 0.1, records: 0.2}\n"
-        "batch: {clips: 3, frames: 7, past: 2}\nrate: 2e-3\ndecay: 0\nmatrices: adam\n"
+        "batch: {clips: 3, frames: 7, past: 2}\nrate: 2e-3\ndecay: 0\nmatrices: adam\nerrors: cpn\n"
     )
     config = load_config(path)
     assert (config.net, config.loss) == ({"width": 16}, {"depth": 0.1})
     assert (config.mixture, config.batch) == (Mixture(0.1, 0.2), BatchSize(3, 7, 2))
     assert (config.rate, config.decay, config.matrices) == (0.002, 0.0, "adam")
+    assert config.errors == "cpn"
     path.write_text("system: unified\nnet:\n")
     assert load_config(path).net == {}
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from realtime.errors import UsageError
 from realtime.size import STATURE_RATIO
 from realtime.skeleton import H36M17
 from realtime.types import Array, FloatArray
@@ -14,7 +16,16 @@ from tests.fakes import standing_pose
 from tests.training.records.made_up import turned_walker_m
 from tests.training.records.test_error_model import behaviour
 from training.lifters.cameras import rays_of
-from training.lifters.noise import Hiding, Seen, any_net, corrupt, hide, shipped_error_model, statures_m
+from training.lifters.noise import (
+    Hiding,
+    Seen,
+    any_net,
+    corrupt,
+    error_model_named,
+    hide,
+    shipped_error_model,
+    statures_m,
+)
 from training.records.depth_model import DepthModel
 from training.records.error_model import ALL, ErrorModel, Kind, Provenance
 
@@ -127,6 +138,17 @@ def test_the_shipped_model_draws_what_trains(camera_m: FloatArray) -> None:
     assert 0 <= seen.score.min() < seen.score.max() <= 1
     assert seen.depth.any()
     assert 0.005 < np.mean((seen.score == 0).all(axis=-1)) < 0.03
+
+
+def test_an_error_model_is_named_by_its_net_or_its_file(tmp_path: Path) -> None:
+    model = error_model_named("blazepose")
+    assert model.provenance.net == "blazepose-landmark-full"
+    model.save(tmp_path / "mine.yaml")
+    assert error_model_named(str(tmp_path / "mine.yaml")).missing == pytest.approx(model.missing)
+    with pytest.raises(UsageError, match=r"no error model of 'blazepoise': choose blazepose,.* \.yaml file"):
+        error_model_named("blazepoise")
+    with pytest.raises(UsageError, match="not a 2D error model"):
+        error_model_named(str(tmp_path / "absent.yaml"))
 
 
 def test_hiding_only_ever_clears_scores_and_leaves_the_input_alone() -> None:

@@ -144,6 +144,7 @@ def test_motion_that_lacks_a_side_is_refused(command: Command, tmp_path: Path) -
         ("system: unified\nloss: {dpeth: 3}\n", "has no dpeth"),
         ("system: unified\nmixture: {exact: 0.9, records: 0.9}\n", "between 0 and 1"),
         ("system: unified\nmatrices: sgd\n", "muon or adam"),
+        ("system: unified\nerrors: oracle\n", "no error model of 'oracle'"),
         ("system: oracle\n", "is of oracle"),
         ("{a: [\n", "is no configuration"),
     ],

@@ -103,6 +103,13 @@ def test_who_is_held_out_is_never_drawn() -> None:
             ReplaySampler(replace(made, subject=(subject,) * 6))
 
 
+def test_a_comparison_may_hold_out_others() -> None:
+    made = replace(exact_records(clips=3, frames=20), subject=("cmu-03", "cmu-39", "cmu-16"))
+    assert ReplaySampler(made, held_out={"cmu-16"}).clips == 2
+    with pytest.raises(UsageError, match="nobody who may be trained on"):
+        ReplaySampler(made, held_out=set(made.subject))
+
+
 def test_who_was_not_found_has_no_score_and_no_depth(records: Records) -> None:
     found = np.arange(records.frames) % 4 != 0
     pose_m = records.pose_m.copy()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from realtime.skeleton import H36M17
-from training.records import BLAZEPOSE_ERRORS, BLAZEPOSE_SAMPLE
+from training.mocap.split import TEST_SUBJECTS, VALIDATION_SUBJECTS
+from training.records import BLAZEPOSE_ERRORS, BLAZEPOSE_SAMPLE, OWN_ERRORS, OWN_SAMPLE
 from training.records.error_model import load_error_model, shares
 from training.records.report import offsets
 from training.records.store import load_records
@@ -48,3 +49,23 @@ def test_draws_from_the_model_err_as_much_as_the_net_did() -> None:
     for joint, name in enumerate(H36M17.joints):
         ratio = np.median(drawn[:, joint]) / np.median(seen[joint, used[joint]])
         assert 0.5 < ratio < 2.0, name
+
+
+def test_our_own_net_s_model_explains_its_records_better_than_the_generic_one() -> None:
+    own, generic = load_error_model(OWN_ERRORS), load_error_model(BLAZEPOSE_ERRORS)
+    records = load_records(OWN_SAMPLE)
+    assert OWN_SAMPLE.stat().st_size < 200_000
+    assert records.net == own.provenance.net == "integral-regression"
+    assert own.log_likelihoods(records)["mixture"] > generic.log_likelihoods(records)["mixture"] + 0.1
+    others = load_records(BLAZEPOSE_SAMPLE)
+    assert own.log_likelihoods(others)["mixture"] < generic.log_likelihoods(others)["mixture"]
+
+
+def test_our_own_net_s_records_are_of_people_it_was_not_trained_on() -> None:
+    assert set(load_records(OWN_SAMPLE).subject) <= set(TEST_SUBJECTS + VALIDATION_SUBJECTS)
+
+
+def test_our_own_net_s_joints_lie_where_the_truth_s_do() -> None:
+    """It has learnt from exact joints: unlike BlazePose's, its shoulders are off by no constant."""
+    model, records = load_error_model(OWN_ERRORS), load_records(OWN_SAMPLE)
+    assert (np.abs(offsets(records, model).body[SHOULDERS, 0]) < 0.01).all()

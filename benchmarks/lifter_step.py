@@ -45,7 +45,7 @@ Run = Callable[[], object]
 
 def ways_of(manifest: Manifest, people: int, against: Manifest | None) -> dict[str, Run]:
     """Every way of making a step, by name; the pipeline's comes first."""
-    pairs = tuple((s.input, s.output) for s in manifest.state)
+    pairs = manifest.state_pairs
     engines: dict[str, tuple[Manifest, Engine]] = {
         "in use": (manifest, load_model(manifest, "onnxruntime").engine),
         "state from outside": (manifest, OnnxRuntimeEngine(manifest.path, 1)),

@@ -160,7 +160,7 @@ class Bench:
     def _rows(self, precision: Precision, graphs: bool) -> Iterator[Report]:
         begun_ns = time.perf_counter_ns()
         model = variant(self.manifest, precision)
-        state = tuple((s.input, s.output) for s in self.manifest.state)
+        state = self.manifest.state_pairs
         engine = tensorrt.open_tensorrt(self.kind, model.check_file(), state, graphs=graphs)
         opened_s = (time.perf_counter_ns() - begun_ns) / 1e9
         row: Report = {

@@ -104,7 +104,7 @@ class Lifter:
         self._engine = engine
         self._rows: dict[int, dict[str, Array]] = {}
         self._keeper: StatefulEngine | None = None
-        pairs = {s.input: s.output for s in manifest.state}
+        pairs = dict(manifest.state_pairs)
         if pairs and isinstance(engine, StatefulEngine) and dict(engine.resident) == pairs:
             self._keeper = engine
 

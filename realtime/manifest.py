@@ -133,6 +133,11 @@ class Manifest:
         """The ONNX file."""
         return self.directory / self.file
 
+    @property
+    def state_pairs(self) -> tuple[tuple[str, str], ...]:
+        """By name, each input that takes what an output gave the step before: what an engine may keep."""
+        return tuple((piece.input, piece.output) for piece in self.state)
+
     def to_json(self) -> str:
         """The manifest as text, without the folder it lies in and what only some models need to say."""
         node = dataclasses.asdict(self)

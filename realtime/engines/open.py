@@ -114,9 +114,11 @@ def threads_for(role: Role) -> int:
     return 1 if role == "lifter" else os.cpu_count() or 1
 
 
-def open_engine(model: Path, choice: Choice = "auto", threads: int = 0, role: Role = "estimator") -> Engine:
+def open_engine(
+    model: Path, choice: Choice = "auto", threads: int = 0, role: Role = "estimator", state: State = ()
+) -> Engine:
     """`open_reported`, with the fallback as a warning."""
-    opened = open_reported(model, choice, threads, role)
+    opened = open_reported(model, choice, threads, role, state)
     if opened.fallback:
         log.warning("%s runs in %s: %s", model.name, opened.engine.backend, opened.fallback)
     return opened.engine

@@ -214,7 +214,7 @@ _ON_CPU = ("openvino", "onnxruntime")
 
 def load_model(manifest: Manifest, choice: Choice) -> Model:
     """Load a network into the back end that was chosen. Raises ModelError or EngineError."""
-    state = tuple((s.input, s.output) for s in manifest.state)
+    state = manifest.state_pairs
     half, threads = half_form(manifest), threads_for(manifest.role)
     opened = open_reported(manifest.check_file(), choice, threads, manifest.role, state, half)
     if manifest.role != "lifter" and opened.engine.backend in _ON_CPU:

@@ -118,7 +118,7 @@ def test_only_an_engine_that_is_given_state_keeps_any(path: Path) -> None:
 def test_every_shipped_lifter_is_the_same_with_its_state_kept(name: str) -> None:
     """People come and go, and one is dropped, against the same lifter that is handed its state every time."""
     manifest = catalogue.lifter(name)
-    pairs = tuple((s.input, s.output) for s in manifest.state)
+    pairs = manifest.state_pairs
     engine = open_reported(manifest.path, "onnxruntime", 1, "lifter", pairs).engine
     if pairs:
         assert isinstance(engine, StatefulEngine)

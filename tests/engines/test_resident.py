@@ -127,7 +127,7 @@ def test_state_that_is_none_is_refused(counter: bytes, pair: tuple[str, str]) ->
 def test_a_lifter_is_the_same_with_its_state_on_the_gpu(machine: FakeMachine, kind: Kind) -> None:
     """The shipped lifter, people coming and going, against the same lifter with its state on the host."""
     manifest = catalogue.lifter(catalogue.DEFAULT_LIFTER)
-    pairs = tuple((s.input, s.output) for s in manifest.state)
+    pairs = manifest.state_pairs
     engine = open_reported(manifest.path, kind, role="lifter", state=pairs).engine
     assert isinstance(engine, TensorRtEngine)
     ours, reference = Lifter(manifest, engine), Lifter(manifest, open_engine(manifest.path, "onnxruntime", 1))

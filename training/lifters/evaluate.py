@@ -194,7 +194,8 @@ def evaluate_takes(
     Root-relative errors are over all joints but the root. The root is where `realtime.lift.place` puts it,
     as in the live pipeline. Groups of which no frame shows anyone are left out.
     """
-    engine: Engine = open_engine(manifest.check_file(), conditions.engine, conditions.threads)
+    model, state = manifest.check_file(), manifest.state_pairs
+    engine: Engine = open_engine(model, conditions.engine, conditions.threads, manifest.role, state)
     tallies: dict[str, Tally] = {}
     try:
         lifter = Lifter(manifest, engine, conditions.lag)

@@ -19,6 +19,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -205,13 +206,9 @@ def through_wrong_view(
         depths = []
         for scale in (1.0, factor):
             rays, depth = (take.rays * scale).astype(np.float32), (take.depth * scale).astype(np.float32)
-            found = []
-            for t in range(len(take)):
-                now = slice(t, t + 1)
-                said = live.step(rays[now], take.score[now], (0,), depth[now]).person(0)
-                found.append(float(place(said, rays[t], take.score[t])[0][2]))
-            live.drop(0)
-            depths.append(np.array(found))
+            words = listened(live, replace(take, rays=rays, depth=depth))
+            roots_m = [place(*of_frame)[0] for of_frame in zip(words, rays, take.score, strict=True)]
+            depths.append(np.array(roots_m, np.float64)[:, 2])
         seen = (take.score > 0).any(axis=1)
         ratios.append((depths[1] / depths[0])[seen])
     return {"depth_ratio_median": float(np.median(np.concatenate(ratios))), "formula": float(1 / factor)}

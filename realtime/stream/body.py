@@ -27,7 +27,7 @@ _ANKLE_L, _ANKLE_R, _NECK = H36M17.indices("l_ankle", "r_ankle", "neck")
 _BONES = len(CHILD)
 _ROOT = _BONES
 """The row filtered beside the bones: the way to the pelvis."""
-_CUTOFF_HZ = np.full(_BONES + 1, 2.0, np.float32)
+_CUTOFF_HZ = 2.0
 _BETA = np.array([6.0] * _BONES + [40.0], np.float32)
 _CARRIED = np.append(CARRIED, np.float32(len(H36M17)))
 _SURE, _LEAST_TRUST, _ALL = np.array([0.9, 0.15, 1.0], np.float32)

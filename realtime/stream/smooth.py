@@ -14,7 +14,6 @@ NOMINAL_S = 1 / 30
 LONGEST_GAP_S = 0.7
 _NO_LENGTH = 1e-3
 """Shorter, a vector has no direction."""
-_ONE = np.float32(1.0)
 
 
 class Elapsed:
@@ -50,9 +49,9 @@ class OneEuro:
     """A low-pass filter whose cut-off rises with speed, on rows (..., 3) of vectors, each for itself.
 
     min_cutoff_hz: lower is calmer at rest. beta: higher lags less in motion, in 1 per unit of the value.
-    unit: rows are directions and stay of length 1. All three are one for all rows, or (...). strength: 0 to
-    1, see `lag_factor`; at 0 nothing is changed. Rows turn with what they measure: the filter of turned rows
-    is the turned filter of the rows.
+    Both are one for all rows, or (...). unit: rows are directions and stay of length 1. strength: 0 to 1, see
+    `lag_factor`; at 0 nothing is changed. Rows turn with what they measure: the filter of turned rows is the
+    turned filter of the rows.
     Source: Casiez, Roussel, Vogel, 1 Euro Filter (CHI 2012).
     """
 
@@ -63,13 +62,12 @@ class OneEuro:
         self,
         min_cutoff_hz: float | FloatArray,
         beta: float | FloatArray,
-        unit: bool | Array = False,
+        unit: bool = False,
         strength: float = DEFAULT_STRENGTH,
     ) -> None:
         self._min_cutoff_hz = min_cutoff_hz
         self._beta = beta
-        self._any_unit = bool(np.any(unit))
-        self._free: Array = np.logical_not(unit)
+        self._unit = unit
         self._lag_factor = lag_factor(strength)
         self._value: FloatArray | None = None
         self._velocity: FloatArray = np.zeros(0, np.float32)
@@ -109,21 +107,13 @@ class OneEuro:
         self.lag_s = np.minimum(self._lag_factor / (2 * math.pi * cutoff_hz), self._MOST_LAG_S)
         way *= np.asarray(seconds / (seconds + self.lag_s), np.float32)[..., None]
         way += last
-        self._value = self._made_unit(way, value) if self._any_unit else way
+        self._value = to_length_one(way, value) if self._unit else way
         return self._value
-
-    def _made_unit(self, moved: FloatArray, value: FloatArray) -> FloatArray:
-        """The rows that are directions made of length 1, the others as they are."""
-        length = np.where(self._free, _ONE, lengths(moved))
-        if np.minimum.reduce(length, axis=None, initial=1.0) < _NO_LENGTH:
-            return np.where(self._free[..., None], moved, to_length_one(moved, value))
-        moved /= length[..., None]
-        return moved
 
 
 def to_length_one(rows: FloatArray, instead: FloatArray) -> FloatArray:
     """Directions (..., 3) made of length 1; where a row has none, that of `instead`."""
     length = lengths(rows)[..., None]
-    if length.min(initial=1.0) < _NO_LENGTH:
+    if np.minimum.reduce(length, axis=None, initial=1.0) < _NO_LENGTH:
         return np.where(length < _NO_LENGTH, instead, rows / np.maximum(length, _NO_LENGTH))
     return rows / length

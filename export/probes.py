@@ -13,7 +13,7 @@ from realtime import sample
 from realtime.decode import detector_decoder, estimator_decoder, follow_box
 from realtime.engines.forms import Unit
 from realtime.errors import ModelError
-from realtime.lift import DEPTH, LAG, POSE, RAYS, ROOT_DEPTH, SCORE
+from realtime.lift import DEPTH, LAG, POSE, RAYS, ROOT_DEPTH, SCORE, UP
 from realtime.manifest import ImageInput, Manifest
 from realtime.preprocess import UnitMap, feeder
 from realtime.types import Array, FloatArray, Frame, Region
@@ -21,6 +21,7 @@ from realtime.types import Array, FloatArray, Frame, Region
 _MM = np.float32(1e3)
 _TURNS_DEG = (0, 15, -15)
 _MIN_PRESENCE = 0.5
+_LEVEL_UP = (0.0, -1.0, 0.0)
 _COLD_LOGIT = np.float32(-100)
 """A heatmap of these has no heat to move a joint to: BlazePose's landmarks stay where the net puts them."""
 
@@ -150,19 +151,21 @@ def sample_steps(manifest: Manifest, frames: int) -> dict[str, FloatArray]:
     behind = z_m / z_m[:, :1] - 1
     rough = behind + rng.normal(0, 0.02, behind.shape)
     depth = np.stack([behind, np.zeros_like(behind), rough], axis=1).astype(np.float32)
-    return lifter_frames(manifest, camera.rays(people_px), score, depth)
+    up = np.zeros((*depth.shape[:2], 3), np.float32)
+    up[:, 0] = _LEVEL_UP
+    return lifter_frames(manifest, camera.rays(people_px), score, depth, up)
 
 
 def lifter_frames(
-    manifest: Manifest, rays: FloatArray, score: FloatArray, depth: FloatArray
+    manifest: Manifest, rays: FloatArray, score: FloatArray, depth: FloatArray, up: FloatArray
 ) -> dict[str, FloatArray]:
     """The inputs a lifter names, without its state, of N people over T frames.
 
-    rays: (T, N, 17, 2). score, depth: (T, N, 17). Of a lifter with a choice of lags each person asks for
-    another; where there are more lags than people, people come repeatedly. Raises ModelError for a lifter
-    of another interface than this project's.
+    rays: (T, N, 17, 2). score, depth: (T, N, 17). up: (T, N, 3). Of a lifter with a choice of lags each
+    person asks for another; where there are more lags than people, people come repeatedly. Raises ModelError
+    for a lifter of another interface than this project's.
     """
-    given = {RAYS: rays, SCORE: score, DEPTH: depth}
+    given = {RAYS: rays, SCORE: score, DEPTH: depth, UP: up}
     taken = manifest.inputs.keys() - {s.input for s in manifest.state}
     if not {RAYS, SCORE} <= taken <= {*given, LAG} or POSE not in manifest.outputs:
         raise ModelError(f"{manifest.name} takes no rays and scores: it cannot be compared as a lifter")

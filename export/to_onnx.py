@@ -23,6 +23,7 @@ from export.nets.step import (
     ROOT_DEPTH,
     ROOT_DEPTH_SIGMA,
     SCORE,
+    UP,
     StepNet,
 )
 from realtime.engines.base import Engine
@@ -62,7 +63,8 @@ class _Step(nn.Module):
 def describe_step(net: StepNet) -> tuple[dict[str, TensorInfo], dict[str, TensorInfo], list[StateTensor]]:
     """The inputs, outputs and state of a step model, as its manifest states them."""
     shapes = {
-        RAYS: (-1, _JOINTS, 2), SCORE: (-1, _JOINTS), DEPTH: (-1, _JOINTS), LAG: (-1, len(lags_of(net))),
+        RAYS: (-1, _JOINTS, 2), SCORE: (-1, _JOINTS), DEPTH: (-1, _JOINTS), UP: (-1, 3),
+        LAG: (-1, len(lags_of(net))),
         POSE: (-1, _JOINTS, 3), ROOT_DEPTH: (-1,), ROOT_DEPTH_SIGMA: (-1,), CONFIDENCE: (-1, _JOINTS),
     }  # fmt: skip
     state = [
@@ -145,15 +147,21 @@ def _name_sizes(model: Any, outputs: Mapping[str, TensorInfo]) -> None:
 
 
 def random_steps(net: StepNet, frames: int, people: int, seed: int = 0) -> dict[str, FloatArray]:
-    """Frames of shapeless people, each input (T, N, ...), some joints missing; a lag for each person."""
+    """Frames of shapeless people, each input (T, N, ...), some joints missing; a lag for each person.
+
+    Every other person's camera is told how it hangs.
+    """
     rng = np.random.default_rng(seed)
     place = rng.uniform(-0.5, 0.5, (frames, people, 1, 2))
     size = rng.uniform(0.05, 0.3, (frames, people, 1, 1))
     score = rng.uniform(0, 1, (frames, people, _JOINTS)) * (rng.random((frames, people, _JOINTS)) < 0.9)
+    up = np.array([0.0, -1.0, 0.0]) + rng.normal(0, 0.2, (people, 3))
+    up /= np.linalg.norm(up, axis=-1, keepdims=True)
     made: dict[str, Array] = {
         RAYS: place + size * rng.normal(0, 1, (frames, people, _JOINTS, 2)),
         SCORE: score,
         DEPTH: size[..., 0] * rng.normal(0, 1, (frames, people, _JOINTS)),
+        UP: np.broadcast_to(up * (np.arange(people)[:, None] % 2), (frames, people, 3)),
     }
     if lags := lags_of(net):
         asked = np.eye(len(lags))[np.arange(people) % len(lags)]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from realtime.feet import ANKLE_HEIGHT_M, Point, dot
-from realtime.types import Floor
+from realtime.types import FloatArray, Floor
 
 _ROLL_SIGMA, _PITCH_SIGMA = math.radians(4), math.radians(20)
 _HEIGHT_M, _HEIGHT_SIGMA_M = 1.3, 0.8
@@ -23,6 +23,8 @@ _TILT_DRIFT, _HEIGHT_DRIFT_M = math.radians(0.5), 0.01
 _ODD = 3.0
 _LOST_AFTER_S = 2.0
 _KNOWN_SIGMA_M = 0.15
+_LEVEL_SIGMA = math.radians(1.5)
+"""Of a tilt that the user says."""
 
 
 class Stance(NamedTuple):
@@ -44,36 +46,36 @@ class FloorEstimator:
 
     An extended Kalman filter over the two tilts of the plane and the camera's height over it. It starts at a
     level camera 1.3 m high: a roll within 4 degrees, a pitch within 20, a height within 0.8 m, one sigma
-    each. What is seen over and over counts by time, not by frames. What is far off the plane counts less; if
-    that lasts, the camera has moved, and the plane is learnt anew.
+    each. Where `up` is said, the tilts start there, within 1.5 degrees. What is seen over and over counts by
+    time, not by frames. What is far off the plane counts less; if that lasts, the camera has moved, and the
+    plane is learnt anew.
     """
 
-    def __init__(self, known: Floor | None = None) -> None:
+    def __init__(self, known: Floor | None = None, up: FloatArray | None = None) -> None:
         self.known = known
         """The floor, where it is known beforehand: nothing is learnt then."""
+        self._level = up if known is None else known.up
+        tilts = (_ROLL_SIGMA, _PITCH_SIGMA) if up is None else (_LEVEL_SIGMA, _LEVEL_SIGMA)
+        self._sigmas = (*tilts, _HEIGHT_SIGMA_M)
         self.reset()
 
     def reset(self) -> None:
         """Forget everything that was learnt."""
         self.down: Point = (0.0, 1.0, 0.0)
         """Unit vector towards the floor; as good as the prior before anybody stood."""
-        if self.known is not None:
-            x, y, z = self.known.up.tolist()
+        if self._level is not None:
+            x, y, z = self._level.tolist()
             self.down = (-x, -y, -z)
         self._height_m = _HEIGHT_M
-        self._covariance = [
-            [_ROLL_SIGMA**2, 0.0, 0.0],
-            [0.0, _PITCH_SIGMA**2, 0.0],
-            [0.0, 0.0, _HEIGHT_SIGMA_M**2],
-        ]
+        roll, pitch, height_m = self._sigmas
+        self._covariance = [[roll**2, 0.0, 0.0], [0.0, pitch**2, 0.0], [0.0, 0.0, height_m**2]]
         self._stood_m: Point | None = None
         self._lost_s = 0.0
 
     def advance(self, elapsed_s: float) -> None:
         """Let time pass: what was learnt grows a little less sure."""
         drifts = (_TILT_DRIFT, _TILT_DRIFT, _HEIGHT_DRIFT_M)
-        most = (_ROLL_SIGMA, _PITCH_SIGMA, _HEIGHT_SIGMA_M)
-        for axis, (drift, sigma) in enumerate(zip(drifts, most, strict=True)):
+        for axis, (drift, sigma) in enumerate(zip(drifts, self._sigmas, strict=True)):
             row = self._covariance[axis]
             row[axis] = min(row[axis] + drift**2 * elapsed_s, sigma**2)
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from realtime.errors import FloorFileError, UsageError
-from realtime.types import Floor
+from realtime.types import FloatArray, Floor
 
 _TAPE_SIGMA_M, _LEVEL_SIGMA = 0.02, math.radians(1.0)
 """How well a height is measured by tape, and a tilt by a phone's level."""
@@ -95,11 +95,18 @@ def floor_under(camera_height_m: float, tilt_deg: float = 0.0) -> Floor:
         raise UsageError(
             f"--camera-height must be {_HEIGHT_M[0]:g} to {_HEIGHT_M[1]:g} metres, not {camera_height_m:g}"
         )
+    return Floor(up_of_tilt(tilt_deg), camera_height_m, _TAPE_SIGMA_M, _LEVEL_SIGMA)
+
+
+def up_of_tilt(tilt_deg: float) -> FloatArray:
+    """The world's up (3,) in the axes of a camera that looks down by so much and does not roll.
+
+    Raises UsageError.
+    """
     if not _TILT_DEG[0] <= tilt_deg <= _TILT_DEG[1]:
         raise UsageError(
             f"--camera-tilt must be {_TILT_DEG[0]:g} to {_TILT_DEG[1]:g} degrees, down is positive, "
             f"not {tilt_deg:g}"
         )
     tilt = math.radians(tilt_deg)
-    up = np.array((0.0, -math.cos(tilt), -math.sin(tilt)), np.float32)
-    return Floor(up, camera_height_m, _TAPE_SIGMA_M, _LEVEL_SIGMA)
+    return np.array((0.0, -math.cos(tilt), -math.sin(tilt)), np.float32)

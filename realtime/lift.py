@@ -15,7 +15,7 @@ from realtime.manifest import Manifest
 from realtime.skeleton import H36M17
 from realtime.types import Array, FloatArray
 
-RAYS, SCORE, DEPTH, LAG = "rays", "score", "depth", "lag"
+RAYS, SCORE, DEPTH, UP, LAG = "rays", "score", "depth", "up", "lag"
 POSE, ROOT_DEPTH, ROOT_DEPTH_SIGMA, CONFIDENCE = "pose", "root_depth", "root_depth_sigma", "confidence"
 
 
@@ -91,7 +91,7 @@ class Lifter:
     def __init__(self, manifest: Manifest, engine: Engine, lag: int = 0) -> None:
         wanted = {RAYS, SCORE} | {s.input for s in manifest.state} | ({LAG} if manifest.lags else set())
         given = {POSE} | {s.output for s in manifest.state}
-        fits = wanted <= set(engine.inputs) <= wanted | {DEPTH} and given <= set(engine.outputs)
+        fits = wanted <= set(engine.inputs) <= wanted | {DEPTH, UP} and given <= set(engine.outputs)
         if manifest.role != "lifter" or not fits:
             raise ManifestError(
                 f"{manifest.name} is not a lifter: it must take {sorted(wanted)} and give {sorted(given)}"
@@ -101,6 +101,8 @@ class Lifter:
         self.finite = FiniteCheck(manifest.name)
         self._lag_row = choose_lag(manifest, lag)
         self._lag_rows = self._lag_row[None]
+        self._up: FloatArray | None = None
+        self._up_rows = np.zeros((1, 3), np.float32)
         self._engine = engine
         self._rows: dict[int, dict[str, Array]] = {}
         self._keeper: StatefulEngine | None = None
@@ -114,12 +116,18 @@ class Lifter:
         return self.manifest.delay + self.lag
 
     def step(
-        self, rays: FloatArray, score: FloatArray, ids: Sequence[int], depth: FloatArray | None = None
+        self,
+        rays: FloatArray,
+        score: FloatArray,
+        ids: Sequence[int],
+        depth: FloatArray | None = None,
+        up: FloatArray | None = None,
     ) -> Lifted:
         """Advance N people by one frame; the answers are for the frame `delay` steps before.
 
         rays: (N, 17, 2) x/z, y/z. score: (N, 17), 0 for missing. depth: (N, 17) behind the pelvis as the
-        2D net sees it, in the unit of rays; zeros, or None, where it gives none.
+        2D net sees it, in the unit of rays; zeros, or None, where it gives none. up: (3,) unit vector, the
+        world's up in camera axes; None where it is not known. Lifters that do not take these ignore them.
         """
         if not len(ids):
             empty = np.zeros(0, np.float32)
@@ -127,6 +135,8 @@ class Lifter:
         feeds: dict[str, Array] = {RAYS: rays, SCORE: score}
         if DEPTH in self._engine.inputs:
             feeds[DEPTH] = np.zeros(score.shape, np.float32) if depth is None else depth
+        if UP in self._engine.inputs:
+            feeds[UP] = self._ups(len(ids), up)
         if LAG in self._engine.inputs:
             if len(self._lag_rows) != len(ids):
                 self._lag_rows = np.tile(self._lag_row, (len(ids), 1))
@@ -144,6 +154,13 @@ class Lifter:
             out[ROOT_DEPTH_SIGMA].copy() if ROOT_DEPTH_SIGMA in out else _unsaid(ids),
             out[CONFIDENCE].copy() if CONFIDENCE in out else None,
         )
+
+    def _ups(self, people: int, up: FloatArray | None) -> FloatArray:
+        """The camera's up for each person, kept while it stays the same array."""
+        if up is not self._up or len(self._up_rows) != people:
+            self._up = up
+            self._up_rows = np.zeros((people, 3), np.float32) if up is None else np.tile(up, (people, 1))
+        return self._up_rows
 
     def _step_with_rows(self, feeds: dict[str, Array], ids: Sequence[int]) -> Mapping[str, Array]:
         rows = [self._rows.get(i) or self._fresh() for i in ids]

@@ -225,7 +225,7 @@ class PastEngine(FakeEngine):
     """A lifter with a choice of lag whose pose of a frame has that frame's rays as its x and y.
 
     It keeps the rays of the last 31 frames as its state, and foretells by going on as between the last two.
-    `batches` are the people in each step, `depths` what was given as depth.
+    `batches` are the people in each step, `depths` and `ups` what was given as depth and as up.
     """
 
     LAGS = (-2, 0, 2, 5, 20)
@@ -234,10 +234,11 @@ class PastEngine(FakeEngine):
     def __init__(self) -> None:
         self.batches: list[int] = []
         self.depths: list[FloatArray] = []
+        self.ups: list[FloatArray] = []
         super().__init__(
             {
                 "rays": (None, 17, 2), "score": (None, 17), "depth": (None, 17),
-                "lag": (None, len(self.LAGS)), "state_0": (None, *self._STATE),
+                "up": (None, 3), "lag": (None, len(self.LAGS)), "state_0": (None, *self._STATE),
             },
             {"pose": (None, 17, 3), "next_state_0": (None, *self._STATE)},
             self._step,
@@ -253,6 +254,7 @@ class PastEngine(FakeEngine):
     def _step(self, feeds: Mapping[str, Array]) -> Mapping[str, Array]:
         self.batches.append(len(feeds["rays"]))
         self.depths.append(feeds["depth"])
+        self.ups.append(feeds["up"].copy())
         past = np.concatenate([feeds["rays"][:, None], feeds["state_0"]], axis=1)
         pose = np.zeros((len(past), 17, 3), np.float32)
         for n, row in enumerate(feeds["lag"]):

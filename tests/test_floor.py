@@ -7,7 +7,7 @@ import pytest
 
 from realtime.feet import ANKLE_HEIGHT_M, Point
 from realtime.floor import FloorEstimator, Stance
-from realtime.types import Floor
+from realtime.types import FloatArray, Floor
 
 FPS = 30
 
@@ -28,10 +28,15 @@ def on_floor(down: np.ndarray, height_m: float, across_m: float, ahead_m: float)
 
 
 def walked(
-    down: np.ndarray, height_m: float, seconds: float, fps: float = FPS, noise_m: float = 0.0
+    down: np.ndarray,
+    height_m: float,
+    seconds: float,
+    fps: float = FPS,
+    noise_m: float = 0.0,
+    up: FloatArray | None = None,
 ) -> tuple[FloorEstimator, Floor | None]:
     """Somebody stands upright at one place after another, a second each."""
-    floor, rng = FloorEstimator(), np.random.default_rng(2)
+    floor, rng = FloorEstimator(up=up), np.random.default_rng(2)
     for n in range(int(seconds * fps)):
         place = int(n / fps)
         at = on_floor(down, height_m, (place % 3 - 1) * 0.8, 2.5 + 0.7 * (place % 4))
@@ -73,6 +78,15 @@ def test_frames_more_often_tell_no_more() -> None:
     assert fast is not None
     assert fast.sigma_m == pytest.approx(slow.sigma_m, rel=0.1)
     np.testing.assert_allclose(fast.up, slow.up, atol=0.01)
+
+
+def test_a_tilt_that_is_said_is_kept_to_and_the_height_is_learnt() -> None:
+    down = plane(15, 2)
+    (_, told), (_, alone) = walked(down, 1.5, 1, up=(-down).astype(np.float32)), walked(down, 1.5, 1)
+    assert told is not None
+    assert told.camera_height_m == pytest.approx(1.5, abs=0.08)
+    np.testing.assert_allclose(told.up, -down, atol=0.01)
+    assert alone is None or np.linalg.norm(alone.up + down) > np.linalg.norm(told.up + down)
 
 
 def test_nothing_is_known_before_somebody_stood() -> None:

@@ -72,13 +72,23 @@ def test_a_floor_is_said_once_and_whole() -> None:
     settings = Options(camera_height_m=1.5, camera_tilt_deg=10).body()
     assert settings.floor is not None
     assert settings.floor.camera_height_m == 1.5
-    with pytest.raises(UsageError, match="add --camera-height"):
-        Options(camera_tilt_deg=10)
+    with pytest.raises(UsageError, match="leave out --camera-tilt"):
+        Options(known_floor=to_numbers(floor_under(1.5)), camera_tilt_deg=10)
     with pytest.raises(UsageError, match="give one of them"):
         Options(known_floor=to_numbers(floor_under(1.5)), camera_height_m=1.5)
     for height_m, tilt_deg in ((0.0, 0.0), (1.5, 120.0), (math.nan, 0.0)):
         with pytest.raises(UsageError, match="must be"):
             Options(camera_height_m=height_m, camera_tilt_deg=tilt_deg)
+
+
+def test_a_tilt_alone_says_which_way_is_up_and_no_floor() -> None:
+    settings = Options(camera_tilt_deg=10).body()
+    assert settings.floor is None
+    assert settings.up is not None
+    np.testing.assert_allclose(settings.up, floor_under(1.5, 10).up)
+    assert Options().body().up is None
+    with pytest.raises(UsageError, match="must be"):
+        Options(camera_tilt_deg=math.inf)
 
 
 def test_a_floor_file_is_an_option_of_the_commands(tmp_path: Path) -> None:

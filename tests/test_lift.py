@@ -116,6 +116,18 @@ def test_depth_goes_to_a_net_that_takes_it_and_is_zeros_where_there_is_none() ->
     assert [float(depth.mean()) for depth in engine.depths] == [2.0, 0.0]
 
 
+def test_everyone_is_told_how_the_camera_hangs_where_it_is_known() -> None:
+    engine = PastEngine()
+    lifter = Lifter(PastEngine.manifest(), engine)
+    tilted, level = np.array([0, -0.8, -0.6], np.float32), np.array([0, -1, 0], np.float32)
+    rays, score = np.zeros((2, 17, 2), np.float32), np.ones((2, 17), np.float32)
+    for people, up in ((1, tilted), (2, tilted), (2, level), (2, None), (1, None)):
+        lifter.step(rays[:people], score[:people], range(people), up=up)
+    told = [np.tile(tilted, (1, 1)), np.tile(tilted, (2, 1)), np.tile(level, (2, 1))]
+    for found, expected in zip(engine.ups, [*told, np.zeros((2, 3)), np.zeros((1, 3))], strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("lag", [0, 2, 5])
 def test_a_lag_asks_for_the_pose_of_so_many_frames_ago(lag: int) -> None:
     lifter = Lifter(PastEngine.manifest(), PastEngine(), lag)

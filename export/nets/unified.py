@@ -1,6 +1,7 @@
 """The default lifter: what the five papers found, in one small causal network.
 
 - Location and scale of the person in, depth for its size out (AbsPoseLifter): `geometry.view` and `place`.
+- The camera's tilt in, where it is known: how far a person leans is hard to see otherwise.
 - The 2D net's own depth of each joint in, where it has one, learnt under that net's noise (depth-aware
   temporal refinement).
 - Bone directions times the lengths of a body that is learnt over time (anatomy-aware), from every frame so
@@ -26,7 +27,18 @@ from torch.nn import functional
 from export.nets.bones import BONES, bone_paths
 from export.nets.geometry import FEATURES, JOINTS, SCORES, View, distance, joint_weights, place, view
 from export.nets.refinement import BONE_SCALE_M, GATES, Refinement, each_axis
-from export.nets.step import CONFIDENCE, DEPTH, LAG, POSE, RAYS, ROOT_DEPTH, ROOT_DEPTH_SIGMA, SCORE, Tensors
+from export.nets.step import (
+    CONFIDENCE,
+    DEPTH,
+    LAG,
+    POSE,
+    RAYS,
+    ROOT_DEPTH,
+    ROOT_DEPTH_SIGMA,
+    SCORE,
+    UP,
+    Tensors,
+)
 from export.nets.taps import ResidualTaps
 from realtime.skeleton import H36M17
 
@@ -39,7 +51,8 @@ LAPLACE_ONE_SIGMA = 1.1479
 _WIDTH, _BODY, _MEMORY = 320, 64, 64
 _DILATIONS = (3, 9)
 _TAPS = 3
-_INPUT = FEATURES + JOINTS + 1
+_UP = 3
+_INPUT = FEATURES + JOINTS + 1 + _UP
 _VIEW = 9 + 2 * JOINTS + JOINTS + 1
 _SEEN = _INPUT + _VIEW
 _REACH = max(LAGS)
@@ -97,7 +110,7 @@ class Unified(nn.Module):
     """The `unified` lifter: see the module. Inputs, outputs and forms are those of `export.nets.step`."""
 
     name = "unified"
-    inputs: tuple[str, ...] = (RAYS, SCORE, DEPTH, LAG)
+    inputs: tuple[str, ...] = (RAYS, SCORE, DEPTH, UP, LAG)
     outputs: tuple[str, ...] = (POSE, ROOT_DEPTH, ROOT_DEPTH_SIGMA, CONFIDENCE)
     delay = 0
     lags = LAGS
@@ -221,7 +234,8 @@ class Unified(nn.Module):
         """
         seen = self._look(given)
         rays, score, count = past
-        early = self._look({RAYS: rays, SCORE: score, DEPTH: torch.zeros_like(score)})[..., :_INPUT]
+        up = given[UP][:, :1].expand(-1, rays.shape[1], -1)
+        early = self._look({RAYS: rays, SCORE: score, DEPTH: torch.zeros_like(score), UP: up})[..., :_INPUT]
         there = torch.arange(rays.shape[1]) < count[:, None]
         start = (self._frame_sums(early, score) * there[..., None]).sum(dim=1)
         size = seen.shape[:2]
@@ -241,7 +255,8 @@ class Unified(nn.Module):
         depth = given[DEPTH] if self.use_depth else torch.zeros_like(given[DEPTH])
         there = depth.square().sum(-1, keepdim=True).sign()
         depth = (depth / seen.scale).clamp(-_MAX_DEPTH, _MAX_DEPTH)
-        parts = [seen.features, depth, there, seen.turn.flatten(-2), seen.rays.flatten(-2)]
+        up = (given[UP].unsqueeze(-2) @ seen.turn).squeeze(-2)
+        parts = [seen.features, depth, there, up, seen.turn.flatten(-2), seen.rays.flatten(-2)]
         return torch.cat([*parts, seen.share.squeeze(-2), seen.scale], dim=-1)
 
     def _understood(self, x: Tensor, start: Tensor) -> Iterator[Tensor]:

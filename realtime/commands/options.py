@@ -91,7 +91,8 @@ _OPTIONS = (
         "camera_tilt_deg",
         type=float,
         metavar="DEG",
-        help="With --camera-height: how far the camera looks down, in degrees; level if not said.",
+        help="How far the camera looks down, in degrees, as a phone's level says: poses lean less. "
+        "With --camera-height it is level if not said.",
     ),
     click.option(
         "--lifter",

@@ -17,7 +17,7 @@ from realtime.engines.forms import half_form
 from realtime.engines.open import Choice, choose, open_reported, threads_for
 from realtime.engines.warm_up import run_once
 from realtime.errors import SourceError, UsageError
-from realtime.floor_files import Numbers, floor_under, from_numbers
+from realtime.floor_files import Numbers, floor_under, from_numbers, up_of_tilt
 from realtime.lift import Lifter, choose_lag
 from realtime.manifest import Manifest
 from realtime.models import catalogue
@@ -34,7 +34,7 @@ from realtime.stream.sources.file import open_file
 from realtime.stream.sources.open import SourceOptions, open_source
 from realtime.stream.stages import Follower, Perception, PosePerception, Tracked
 from realtime.stream.track import Tracker
-from realtime.types import Floor, Frame, Result
+from realtime.types import FloatArray, Floor, Frame, Result
 
 log = logging.getLogger(__name__)
 
@@ -66,17 +66,23 @@ class Options:
     def body(self) -> BodySettings:
         """What becomes of poses once they are lifted. Raises UsageError when the size is given twice."""
         size = known_size(self.stature_m, self.limb)
-        return BodySettings(self.smooth, size, self.floor, self._known_floor())
+        return BodySettings(self.smooth, size, self.floor, self._known_floor(), self._known_up())
 
     def _known_floor(self) -> Floor | None:
-        """The floor, where it is known beforehand. Raises UsageError when it is said twice, or by half."""
+        """The floor, where it is known beforehand. Raises UsageError when it is said twice."""
         if self.camera_height_m is None:
-            if self.camera_tilt_deg is not None:
-                raise UsageError("--camera-tilt alone fixes no floor: add --camera-height")
             return from_numbers(self.known_floor) if self.known_floor else None
         if self.known_floor:
             raise UsageError("--floor-file and --camera-height both say where the floor is: give one of them")
         return floor_under(self.camera_height_m, self.camera_tilt_deg or 0.0)
+
+    def _known_up(self) -> FloatArray | None:
+        """The world's up in camera axes, if that is said. Raises UsageError when it is said twice."""
+        if self.camera_tilt_deg is None:
+            return None
+        if self.known_floor:
+            raise UsageError("--floor-file says how the camera is tilted, too: leave out --camera-tilt")
+        return up_of_tilt(self.camera_tilt_deg)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,13 +52,15 @@ class BodySettings:
     """How poses are made calm and given their size.
 
     strength: 0 (off) to 1. size: what is known of people's size. stand: whether feet that stand are kept
-    from sliding and put on the floor. floor: where it is, if that is known beforehand.
+    from sliding and put on the floor. floor: where it is, if that is known beforehand. up: the world's, a
+    unit vector (3,) in camera axes, if that alone is known.
     """
 
     strength: float = DEFAULT_STRENGTH
     size: KnownSize = field(default_factory=KnownSize)
     stand: bool = False
     floor: Floor | None = None
+    up: FloatArray | None = None
 
 
 class Body:
@@ -276,7 +278,10 @@ class Bodies:
     def __init__(self, settings: BodySettings | None = None) -> None:
         self._settings = settings or BodySettings()
         self._bodies: dict[int, Body] = {}
-        self._ground = FloorEstimator(self._settings.floor)
+        floor, up = self._settings.floor, self._settings.up
+        self._ground = FloorEstimator(floor, up)
+        self.up = up if floor is None else floor.up
+        """The world's up in camera axes, (3,), where it was said; None elsewhere."""
         self._unlearnt_s = 0.0
         self.floor = self._ground.floor()
         """The floor as it is known after the last frame."""

@@ -20,7 +20,8 @@ class Seen:
     """A frame and the N people in it, before they are lifted.
 
     box_px: (N, 4). keypoints_px: (N, 17, 3) x, y, score. rays: (N, 17, 2). depth: (N, 17) in the unit of
-    rays. presence: how sure it is that they are there. watch: the frame's own, which goes on.
+    rays. presence: how sure it is that they are there. watch: the frame's own, which goes on. up: (3,) the
+    world's up in camera axes, where it is known.
     """
 
     frame: Frame
@@ -31,6 +32,7 @@ class Seen:
     rays: FloatArray
     depth: FloatArray
     watch: Stopwatch
+    up: FloatArray | None = None
 
     @property
     def score(self) -> FloatArray:
@@ -98,7 +100,7 @@ class DelayedLifter:
         people = [*ids, *(person for person in held if person not in ids)]
         given = (seen.rays, seen.score, seen.depth) if seen else _NO_ONE
         rays, score, depth = (_with_missing(array, len(people)) for array in given)
-        lifted = self._lifter.step(rays, score, people, depth)
+        lifted = self._lifter.step(rays, score, people, depth, seen.up if seen else None)
         return {person: lifted.person(n) for n, person in enumerate(people)}
 
 

@@ -136,6 +136,7 @@ class PosePerception:
             self.intrinsics.rays(points_px),
             depth,
             watch,
+            self.bodies.up,
         )
 
     def _depth(self, depth_px: FloatArray) -> FloatArray:

@@ -215,7 +215,8 @@ def test_lifters_stay_within_a_millimetre(name: str, halved: Forms) -> None:
     places_m = pose_m[:, None] + away_m[:, None]
     rays = (places_m[..., :2] / places_m[..., 2:]).astype(np.float32)
     depth = (pose_m[..., 2] / pose_m[:, :1, 2] - 1)[:, None] + np.zeros((3, 1), np.float32)
-    frames = lifter_frames(manifest, rays, np.ones(rays.shape[:3], np.float32), depth.astype(np.float32))
+    score, up = np.ones(rays.shape[:3], np.float32), np.zeros((*rays.shape[:2], 3), np.float32)
+    frames = lifter_frames(manifest, rays, score, depth.astype(np.float32), up)
     probe = StepProbe(manifest, frames)
     reference = probe.ask(OnnxRuntimeEngine(manifest.path, 1))
     parity = compare(probe.ask(OnnxRuntimeEngine(form.path, 1)), reference)

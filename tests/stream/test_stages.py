@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from realtime.camera import Intrinsics
+from realtime.floor_files import floor_under, up_of_tilt
 from realtime.lift import LiftedPerson, Lifter
 from realtime.skeleton import BLAZEPOSE33, H36M17, joint_map
-from realtime.stream.body import Bodies
+from realtime.stream.body import Bodies, BodySettings
 from realtime.stream.stages import PosePerception
 from realtime.stream.track import Tracker
-from realtime.types import FloatArray, Frame, Keypoints2D, Pose3D, Region, Result
+from realtime.types import FloatArray, Floor, Frame, Keypoints2D, Pose3D, Region, Result
 from tests.fakes import FakeClock, PastEngine, Place, World, frame
 
 CAMERA = Intrinsics.from_fov(60, 640, 480)
@@ -182,6 +183,14 @@ def test_a_depth_that_is_not_known_is_zeros() -> None:
     engine = PastEngine()
     perception(DeepWorld(known=False), engine=engine).process(frame(0, 640, 480))
     np.testing.assert_array_equal(engine.depths[0], np.zeros((1, 17)))
+
+
+@pytest.mark.parametrize("floor", [None, floor_under(1.4, 20)])
+def test_the_lifter_is_told_the_tilt_that_the_user_says(floor: Floor | None) -> None:
+    engine, bodies = PastEngine(), Bodies(BodySettings(floor=floor, up=None if floor else up_of_tilt(20)))
+    path = perception(World(lambda n: [(100.0, 200.0)]), engine=engine, bodies=bodies)
+    path.process(frame(0, 640, 480))
+    np.testing.assert_allclose(engine.ups[0], [up_of_tilt(20)])
 
 
 def test_bodies_are_told_the_time_of_the_frame_and_who_is_gone_for_good() -> None:

@@ -72,6 +72,9 @@ Examples:
 )
 @click.option("--height", "height_given", is_flag=True, help="The people's true body height is given.")
 @click.option(
+    "--tilt", "tilt_given", is_flag=True, help="The cameras' true tilt is given, to lifters that take it."
+)
+@click.option(
     "--closed-form-root", is_flag=True, help="Place the root by its rays alone, not by the net's own depth."
 )
 @click.option(
@@ -91,6 +94,7 @@ def cli(
     by: GroupBy | None,
     lags: tuple[str, ...],
     height_given: bool,
+    tilt_given: bool,
     closed_form_root: bool,
     fov_deg: float | None,
     as_json: bool,
@@ -108,8 +112,9 @@ def cli(
     runs = [(manifest, lag) for manifest in _manifests(lifters) for lag in lags_of(manifest, asked)]
     view = (fov_deg, fov_deg) if fov_deg is not None else FOV_DEG
     conditions = Conditions(
-        kind, seed, view, height_given=height_given, closed_form_root=closed_form_root, records=records
-    )
+        kind, seed, view, height_given=height_given, tilt_given=tilt_given,
+        closed_form_root=closed_form_root, records=records,
+    )  # fmt: skip
     takes = conditions.takes(motion)
     rows: list[Row] = []
     with tqdm(total=sum(map(len, takes)) * len(runs), unit="frame", disable=None) as bar:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from export.nets.step import DEPTH, RAYS, SCORE
+from export.nets.step import DEPTH, RAYS, SCORE, UP
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Past:
 class Batch:
     """B clips of T frames as a lifter sees them, and the truth.
 
-    rays (B, T, 17, 2), score (B, T, 17), depth (B, T, 17) as in `export.nets.step`; pose (B, T, 17, 3)
+    rays (B, T, 17, 2), score and depth (B, T, 17), up (B, T, 3) as in `export.nets.step`; pose (B, T, 17, 3)
     root-relative metres in camera axes, root_depth (B, T) metres, weight (B, T, 17): how much each joint
     counts, 0 for none.
     """
@@ -42,6 +42,7 @@ class Batch:
     rays: Tensor
     score: Tensor
     depth: Tensor
+    up: Tensor
     pose: Tensor
     root_depth: Tensor
     weight: Tensor
@@ -50,7 +51,7 @@ class Batch:
     @property
     def given(self) -> dict[str, Tensor]:
         """The inputs by name."""
-        return {RAYS: self.rays, SCORE: self.score, DEPTH: self.depth}
+        return {RAYS: self.rays, SCORE: self.score, DEPTH: self.depth, UP: self.up}
 
     def to(self, device: torch.device) -> Batch:
         """The same on a device."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +15,7 @@ from training.lifters.augment import ClipSampler
 from training.lifters.batch import Batch, Past
 from training.lifters.cameras import ANY, USUAL, joined, look_at, rays_of
 from training.lifters.noise import Seen, any_net, corrupt, hide, shipped_error_model
-from training.lifters.replay import ReplaySampler
+from training.lifters.replay import Clips, ReplaySampler
 from training.records.error_model import ErrorModel, Kind
 
 _PELVIS = H36M17.index("pelvis")
@@ -25,6 +26,7 @@ _OUTSIDE_KEPT = 0.3
 _NEAREST_PELVIS_M = 0.8
 _BEHIND_M = 0.15
 _ROLLED_DEG = (-35.0, 35.0)
+_LEVEL_SIGMA_DEG = (0.0, 3.0)
 _KINDS: tuple[Kind, ...] = ("gt", "gaussian", "mixture")
 
 
@@ -53,7 +55,7 @@ class Mixture:
     usual: share of the clips of motion that cameras of the usual kind see, in place of any. bent: share of
     them in which people hold themselves otherwise (`training.lifters.bent`). depthless: share of all clips
     whose depth is withheld, as with 2D nets that give none. rolled: share of all clips whose camera is rolled
-    by up to 35 degrees more.
+    by up to 35 degrees more. levelled: share of all clips whose camera's tilt is known, but for some degrees.
     """
 
     exact: float = 0.45
@@ -63,11 +65,12 @@ class Mixture:
     kind: Kind = "mixture"
     depthless: float = 0.3
     rolled: float = 0.0
+    levelled: float = 0.0
 
     def __post_init__(self) -> None:
         if min(self.exact, self.records) < 0 or self.exact + self.records > 1:
             raise UsageError("shares of exact 2D and of records must lie between 0 and 1, their sum too")
-        for name in ("depthless", "rolled"):
+        for name in ("depthless", "rolled", "levelled"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name} must lie between 0 and 1, not {getattr(self, name):g}")
         if self.kind not in _KINDS:
@@ -90,24 +93,25 @@ def draw_batch(draws: Draws, size: BatchSize, seed: tuple[int, ...]) -> Batch:
     replayed = round(size.clips * draws.mixture.records) if draws.replay else 0
     parts = [_from_motion(rng, draws, size, size.clips - replayed)] if replayed < size.clips else []
     if draws.replay and replayed:
-        clips = draws.replay.sample(rng, replayed, size.frames, size.past)
-        score = hide(rng, clips.seen.score)
-        depth = _withheld(rng, clips.seen.depth, draws.mixture.depthless)
-        parts.append((Seen(clips.seen.rays, score, depth), clips.camera_m))
-    seen = Seen(
-        np.concatenate([s.rays for s, _ in parts]),
-        np.concatenate([s.score for s, _ in parts]),
-        np.concatenate([s.depth for s, _ in parts]),
-    )
-    camera_m = np.concatenate([camera_m for _, camera_m in parts])
+        shown = draws.replay.sample(rng, replayed, size.frames, size.past)
+        score = hide(rng, shown.seen.score)
+        depth = _withheld(rng, shown.seen.depth, draws.mixture.depthless)
+        parts.append(Clips(Seen(shown.seen.rays, score, depth), shown.camera_m, shown.up))
+    clips = _joined(parts)
     if draws.mixture.rolled:
-        seen, camera_m = _rolled(rng, seen, camera_m, draws.mixture.rolled)
-    return _batch(rng, seen, camera_m, size)
+        clips = _rolled(rng, clips, draws.mixture.rolled)
+    return _batch(rng, clips, _told(rng, clips.up, draws.mixture.levelled), size)
 
 
-def _from_motion(
-    rng: np.random.Generator, draws: Draws, size: BatchSize, clips: int
-) -> tuple[Seen, FloatArray]:
+def _joined(parts: Sequence[Clips]) -> Clips:
+    rays, score, depth = (
+        np.concatenate([getattr(part.seen, name) for part in parts]) for name in ("rays", "score", "depth")
+    )
+    camera_m, up = (np.concatenate([getattr(part, name) for part in parts]) for name in ("camera_m", "up"))
+    return Clips(Seen(rays, score, depth), camera_m, up)
+
+
+def _from_motion(rng: np.random.Generator, draws: Draws, size: BatchSize, clips: int) -> Clips:
     """Clips of motion before random cameras: a share of them exact, the others as the error model says.
 
     Joints outside the image are mostly missing, those behind it always.
@@ -131,24 +135,31 @@ def _from_motion(
     score = np.where((cameras.in_image(camera_m) | kept) & (camera_m[..., 2] >= _BEHIND_M), score, 0.0)
     depth = np.where(exact, 0, _withheld(rng, seen.depth, draws.mixture.depthless))
     rays = np.where(exact[..., None], rays, seen.rays)
-    return Seen(rays, score.astype(np.float32), depth), camera_m
+    return Clips(Seen(rays, score.astype(np.float32), depth), camera_m, cameras.camera_from_world[:, :, 1])
 
 
-def _rolled(
-    rng: np.random.Generator, seen: Seen, camera_m: FloatArray, share: float
-) -> tuple[Seen, FloatArray]:
+def _rolled(rng: np.random.Generator, clips: Clips, share: float) -> Clips:
     """A share of the clips as cameras see them that are rolled about their optical axis.
 
     A 2D net follows: its picture of a person is cut out upright, and depths stay as they are.
     """
-    angle = np.where(
-        rng.random(len(camera_m)) < share, np.radians(rng.uniform(*_ROLLED_DEG, len(camera_m))), 0.0
-    )
+    seen, camera_m, up = clips.seen, clips.camera_m.copy(), clips.up.copy()
+    count = len(camera_m)
+    angle = np.where(rng.random(count) < share, np.radians(rng.uniform(*_ROLLED_DEG, count)), 0.0)
     cosine, sine = np.cos(angle), np.sin(angle)
     turn = np.stack([np.stack([cosine, sine], -1), np.stack([-sine, cosine], -1)], -2).astype(np.float32)
-    rays, camera_m = seen.rays @ turn[:, None], camera_m.copy()
+    rays = seen.rays @ turn[:, None]
     camera_m[..., :2] = camera_m[..., :2] @ turn[:, None]
-    return Seen(rays, seen.score, seen.depth), camera_m
+    up[:, None, :2] = up[:, None, :2] @ turn
+    return Clips(Seen(rays, seen.score, seen.depth), camera_m, up)
+
+
+def _told(rng: np.random.Generator, up: FloatArray, share: float) -> FloatArray:
+    """What the lifter is told of the world's up (B, 3): some degrees off, or zeros for nothing."""
+    sigma = np.radians(rng.uniform(*_LEVEL_SIGMA_DEG, (len(up), 1)))
+    said = up + sigma * rng.normal(0, 1, up.shape)
+    said /= np.linalg.norm(said, axis=-1, keepdims=True)
+    return np.asarray(said * (rng.random((len(up), 1)) < share), np.float32)
 
 
 def _withheld(rng: np.random.Generator, depth: FloatArray, share: float) -> FloatArray:
@@ -156,7 +167,9 @@ def _withheld(rng: np.random.Generator, depth: FloatArray, share: float) -> Floa
     return np.asarray(depth * (rng.random((len(depth), 1, 1)) >= share), np.float32)
 
 
-def _batch(rng: np.random.Generator, seen: Seen, camera_m: FloatArray, size: BatchSize) -> Batch:
+def _batch(rng: np.random.Generator, clips: Clips, up: FloatArray, size: BatchSize) -> Batch:
+    """up: (B, 3) as the lifter is told it."""
+    seen, camera_m = clips.seen, clips.camera_m
     pelvis = camera_m[:, :, _PELVIS : _PELVIS + 1]
     weight = np.where(seen.score > 0, 1.0, _UNSEEN_WEIGHT)
     # Nothing is asked of a frame with nobody in it, or with the person at the lens.
@@ -168,6 +181,7 @@ def _batch(rng: np.random.Generator, seen: Seen, camera_m: FloatArray, size: Bat
         _tensor(seen.rays[clip]),
         _tensor(seen.score[clip]),
         _tensor(seen.depth[clip]),
+        _tensor(np.repeat(up[:, None], size.frames, axis=1)),
         _tensor(pose[clip]),
         _tensor(pelvis[clip][..., 0, 2]),
         _tensor(weight[clip]),

@@ -45,7 +45,7 @@ KEYS = (
 )  # fmt: skip
 """What every row holds, in this order: a fixed contract."""
 MORE_KEYS = ("within_sigma", "depth_bias_percent", "bone_cv_percent", "root")
-"""What rows hold after them; "height_given" and "group" follow where they apply."""
+"""What rows hold after them; "height_given", "tilt_given" and "group" follow where they apply."""
 
 _PELVIS = H36M17.index("pelvis")
 _DECIMALS = 3
@@ -68,7 +68,8 @@ class Answer:
 class Conditions:
     """What lifters are given and where they run.
 
-    height_given: poses and depths are scaled to the person's true stature, as live. closed_form_root: the
+    height_given: poses and depths are scaled to the person's true stature, as live. tilt_given: lifters are
+    told the world's up in camera axes, where they take it and the take keeps it. closed_form_root: the
     net's own depth is ignored. lag: asked of lifters that have a lag dial. records: None for those shipped.
     """
 
@@ -78,6 +79,7 @@ class Conditions:
     engine: Choice = "onnxruntime"
     threads: int = 2
     height_given: bool = False
+    tilt_given: bool = False
     closed_form_root: bool = False
     lag: int = 0
     records: Path | None = None
@@ -94,7 +96,12 @@ class Steps(Protocol):
     def delay(self) -> int: ...
 
     def step(
-        self, rays: FloatArray, score: FloatArray, ids: Sequence[int], depth: FloatArray | None = None
+        self,
+        rays: FloatArray,
+        score: FloatArray,
+        ids: Sequence[int],
+        depth: FloatArray | None = None,
+        up: FloatArray | None = None,
     ) -> Lifted: ...
 
     def drop(self, person: int) -> None: ...
@@ -109,12 +116,13 @@ def run_lifter(lifter: Steps, take: Take, conditions: Conditions = Conditions())
     pose_m, root_m = np.empty((frames, 17, 3), np.float32), np.empty((frames, 3), np.float32)
     sigma_m, step_ms = np.empty(frames, np.float32), np.empty(frames)
     body = BodySize(KnownSize(take.stature_m)) if conditions.height_given else None
+    up = take.up if conditions.tilt_given and np.isfinite(take.up).all() else None
     scale: float | None = None
     seen: Array = np.any(take.score > 0, axis=1)
     for t in range(frames):
         now = slice(t, t + 1)
         began_ns = time.perf_counter_ns()
-        lifted = lifter.step(take.rays[now], take.score[now], (0,), take.depth[now]).person(0)
+        lifted = lifter.step(take.rays[now], take.score[now], (0,), take.depth[now], up).person(0)
         step_ms[t] = (time.perf_counter_ns() - began_ns) / 1e6
         if conditions.closed_form_root:
             lifted = _without_depth(lifted)
@@ -233,8 +241,10 @@ def rows_of(
     rows = []
     for group, figures in evaluate_takes(manifest, takes, conditions, by, tick).items():
         known: Row = {"lifter": manifest.name, "input": conditions.kind, **figures}
-        known |= {"root": "net" if nets else "closed form", "height_given": True, "group": group}
-        keys = KEYS + MORE_KEYS + ("height_given",) * conditions.height_given + ("group",) * bool(by)
+        known |= {"root": "net" if nets else "closed form", "group": group}
+        given = {"height_given": conditions.height_given, "tilt_given": conditions.tilt_given}
+        known |= given
+        keys = (*KEYS, *MORE_KEYS, *(key for key, said in given.items() if said), *(("group",) * bool(by)))
         rows.append({key: known[key] for key in keys})
     return rows
 

@@ -38,11 +38,12 @@ def seen_by_net(records: Records) -> Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplayClips:
-    """Clips as they were seen: (B, T, 17, ...). camera_m: the truth."""
+class Clips:
+    """Clips as they are seen: (B, T, 17, ...). camera_m: the truth. up: (B, 3) the world's, camera axes."""
 
     seen: Seen
     camera_m: FloatArray
+    up: FloatArray
 
 
 class ReplaySampler:
@@ -62,7 +63,7 @@ class ReplaySampler:
         if not len(self._chosen):
             raise UsageError("the records show nobody who may be trained on: render the training part")
         self._seen = seen_by_net(records)
-        self._camera_m = records.pose_m
+        self._camera_m, self._up = records.pose_m, records.up
         self._starts = np.array([span.start for span in records.bounds])
         self._lengths = records.lengths.astype(np.int64)
 
@@ -71,7 +72,7 @@ class ReplaySampler:
         """How many there are to draw from."""
         return len(self._chosen)
 
-    def sample(self, rng: np.random.Generator, clips: int, frames: int, past: int) -> ReplayClips:
+    def sample(self, rng: np.random.Generator, clips: int, frames: int, past: int) -> Clips:
         """(clips, frames + past, ...): frames in a row, and `past` frames at random times of the same clip.
 
         A clip that is too short runs back and forth.
@@ -91,4 +92,5 @@ class ReplaySampler:
         camera_m = np.where(side[..., None], camera_m[:, :, swap] * np.append(_MIRROR, 1), camera_m)
         score = np.where(side, score[:, :, swap], score)
         depth = np.where(side, depth[:, :, swap], depth)
-        return ReplayClips(Seen(rays, score, depth), camera_m.astype(np.float32))
+        up = np.where(flipped[:, None], self._up[clip] * np.append(_MIRROR, 1), self._up[clip])
+        return Clips(Seen(rays, score, depth), camera_m.astype(np.float32), up.astype(np.float32))

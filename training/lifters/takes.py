@@ -103,7 +103,10 @@ def draw_take(sequence: Sequence, kind: InputKind, seed: int, fov_deg: tuple[flo
         seen = corrupt(rng, truth_m, rays, shipped_errors())
     score = np.where(cameras.in_image(truth_m), seen.score, 0.0).astype(np.float32)
     stature_m = float(statures_m(truth_m)[0])
-    return Take(seen.rays[0], score[0], seen.depth[0], truth_m[0], stature_m, sequence.name, sequence.subject)
+    return Take(
+        seen.rays[0], score[0], seen.depth[0], truth_m[0], stature_m, sequence.name, sequence.subject,
+        cameras.camera_from_world[0, :, 1], float(cameras.position_m[0, 1]),
+    )  # fmt: skip
 
 
 def drawn_takes(sampler: ClipSampler, clips: int, frames: int, kind: InputKind, seed: int) -> list[Take]:

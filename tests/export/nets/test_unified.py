@@ -11,7 +11,7 @@ from torch import nn
 
 from export.nets.bones import bones_of
 from export.nets.catalogue import build_net
-from export.nets.step import CONFIDENCE, DEPTH, LAG, POSE, RAYS, ROOT_DEPTH, ROOT_DEPTH_SIGMA, SCORE
+from export.nets.step import CONFIDENCE, DEPTH, LAG, POSE, RAYS, ROOT_DEPTH, ROOT_DEPTH_SIGMA, SCORE, UP
 from export.nets.unified import LAGS
 from export.to_onnx import Provenance, export_step, random_steps, worst_gaps
 from realtime.engines.open import Backend, available, open_engine
@@ -223,6 +223,17 @@ def test_depth_counts_where_the_net_uses_it() -> None:
         before = last_pose(net, frames)
         frames[DEPTH] *= 2
         assert bool((last_pose(net, frames) != before).any()) is used
+
+
+def test_a_tilt_that_is_told_counts() -> None:
+
+    net = lively()
+    frames = asking(net, 10, THREE[0])
+    told = last_pose(net, frames)
+    frames[UP] = torch.zeros_like(frames[UP])
+    assert (last_pose(net, frames) != told).any()
+    frames[UP][:] = torch.tensor([0.0, -1.0, 0.0])
+    assert (last_pose(net, frames) != told).any()
 
 
 def test_training_sees_the_same_function() -> None:

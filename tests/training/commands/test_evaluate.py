@@ -82,8 +82,8 @@ def test_the_table_says_the_same_and_the_seed_fixes_it(command: Command, motion:
 def test_groups_and_a_given_height_show_in_the_rows(command: Command, motion: str) -> None:
     rows = _rows(command, motion, "--by", "subject", "--height")
     assert [(row["group"], row["height_given"]) for row in rows] == [("ann", True), ("bob", True)]
-    (row,) = _rows(command, motion, "--by", "action")
-    assert row["group"] == "other"
+    (row,) = _rows(command, motion, "--by", "action", "--tilt")
+    assert (row["group"], row["tilt_given"]) == ("other", True)
 
 
 def test_a_lifter_without_a_dial_has_one_row_whatever_the_lags(command: Command, motion: str) -> None:

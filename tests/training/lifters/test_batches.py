@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from realtime.errors import UsageError
+from realtime.skeleton import H36M17
 from tests.training.records.made_up import exact_records
 from tests.training.walking import walkers
 from training.lifters.augment import ClipSampler
 from training.lifters.batch import Batch, Past
 from training.lifters.batches import BatchSize, Draws, Mixture, draw_batch
-from training.lifters.replay import ReplayClips, ReplaySampler
+from training.lifters.replay import Clips, ReplaySampler
 
 SIZE = BatchSize(clips=40, frames=10, past=6)
 EXACT, NOISY = Mixture(exact=1, records=0), Mixture(exact=0, records=0)
@@ -26,7 +28,7 @@ class Counted(ReplaySampler):
 
     asked: tuple[int, ...] = ()
 
-    def sample(self, rng: np.random.Generator, clips: int, frames: int, past: int) -> ReplayClips:
+    def sample(self, rng: np.random.Generator, clips: int, frames: int, past: int) -> Clips:
         self.asked += (clips,)
         return super().sample(rng, clips, frames, past)
 
@@ -74,7 +76,8 @@ def test_a_batch_has_the_shapes_it_states(motion: ClipSampler, replay: Counted) 
     assert 0 <= int(batch.past.count.min()) < int(batch.past.count.max()) <= 6
     assert all(bool(t.isfinite().all()) for t in _tensors(batch))
     assert not batch.pose[:, :, 0].any()
-    assert set(batch.given) == {"rays", "score", "depth"}
+    assert batch.up.shape == (40, 10, 3)
+    assert set(batch.given) == {"rays", "score", "depth", "up"}
 
 
 def test_the_same_seed_gives_the_same_batch(motion: ClipSampler, replay: Counted) -> None:
@@ -212,3 +215,28 @@ def test_rolled_cameras_see_the_same_turned_about_their_axis(motion: ClipSampler
     assert 0.3 < (angle.abs() > 0.1).float().mean() < 0.7
     assert 20 < angle.max() <= 35
     assert -35 <= angle.min() < -20
+
+
+def _lean_deg(batch: Batch) -> Tensor:
+    """(B,) degrees between what is told of the world's up and the mean way from pelvis to neck."""
+    way = functional.normalize(batch.pose[:, :, H36M17.index("neck")].mean(dim=1), dim=-1)
+    return torch.rad2deg(torch.arccos((way * batch.up[:, 0]).sum(dim=-1).clamp(-1, 1)))
+
+
+@pytest.mark.parametrize("rolled", [0.0, 1.0])
+def test_the_told_up_is_where_upright_people_point(
+    motion: ClipSampler, replay: Counted, rolled: float
+) -> None:
+    mixture = Mixture(exact=0.6, records=0.4, rolled=rolled, levelled=1.0)
+    batch = draw_batch(Draws(motion, replay, mixture=mixture), SIZE, (4,))
+    torch.testing.assert_close(batch.up.norm(dim=-1), torch.ones(40, 10))
+    assert torch.equal(batch.up, batch.up[:, :1].expand_as(batch.up))
+    assert _lean_deg(batch).median() < 15
+
+
+def test_a_share_of_the_cameras_is_told_how_it_hangs(motion: ClipSampler) -> None:
+    told = draw_batch(Draws(motion, mixture=Mixture(1, 0, levelled=0.5)), BatchSize(200, 4, 2), (0,)).up
+    assert 0.35 < told[:, 0].any(dim=-1).float().mean() < 0.65
+    assert not draw_batch(Draws(motion, mixture=EXACT), SIZE, (0,)).up.any()
+    with pytest.raises(UsageError, match="levelled"):
+        Mixture(levelled=1.5)

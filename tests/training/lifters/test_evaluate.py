@@ -49,10 +49,17 @@ class Knower:
         self._take, self.delay, self._factor, self._depth_factor = take, delay, factor, depth_factor
         self.fed: list[tuple[FloatArray, FloatArray, FloatArray]] = []
         self.dropped: list[int] = []
+        self.told: list[FloatArray | None] = []
 
     def step(
-        self, rays: FloatArray, score: FloatArray, ids: Many[int], depth: FloatArray | None = None
+        self,
+        rays: FloatArray,
+        score: FloatArray,
+        ids: Many[int],
+        depth: FloatArray | None = None,
+        up: FloatArray | None = None,
     ) -> Lifted:
+        self.told.append(up)
         t = int(np.clip(len(self.fed) - self.delay, 0, len(self._take) - 1))
         assert depth is not None
         self.fed.append((rays[0], score[0], depth[0]))
@@ -103,6 +110,17 @@ def test_every_frame_is_fed_with_its_depth() -> None:
         np.testing.assert_array_equal(np.stack([fed[part] for fed in knower.fed]), whole)
 
 
+def test_a_given_tilt_is_told_to_lifters_if_the_take_keeps_it() -> None:
+    take = _take()
+    assert np.linalg.norm(take.up) == pytest.approx(1)
+    known, nothing = Conditions(tilt_given=True), Conditions()
+    for one, conditions in ((take, nothing), (replace(take, up=np.full(3, np.nan, np.float32)), known)):
+        run_lifter(knower := Knower(one), one, conditions)
+        assert all(up is None for up in knower.told)
+    run_lifter(knower := Knower(take), take, known)
+    assert all(up is not None and np.array_equal(up, take.up) for up in knower.told)
+
+
 def test_a_given_height_mends_a_lifter_whose_people_are_too_small() -> None:
     take = _take()
     small = _figures(take, Knower(take, factor=0.9), 0)
@@ -119,9 +137,14 @@ def test_unseen_frames_do_not_change_a_persons_size() -> None:
 
     class Lost(Knower):
         def step(
-            self, rays: FloatArray, score: FloatArray, ids: Many[int], depth: FloatArray | None = None
+            self,
+            rays: FloatArray,
+            score: FloatArray,
+            ids: Many[int],
+            depth: FloatArray | None = None,
+            up: FloatArray | None = None,
         ) -> Lifted:
-            lifted = super().step(rays, score, ids, depth)
+            lifted = super().step(rays, score, ids, depth, up)
             return (
                 lifted
                 if score.any()
@@ -211,6 +234,9 @@ def test_rows_by_group_say_how_they_were_made() -> None:
     rows = rows_of(manifest, takes, Conditions(height_given=True, closed_form_root=True), "subject")
     assert [row["group"] for row in rows] == ["ann", "bob"]
     assert all(row["height_given"] is True and row["root"] == "closed form" for row in rows)
+    assert not any("tilt_given" in row for row in rows)
+    (told,) = rows_of(manifest, takes, Conditions(tilt_given=True))
+    assert told["tilt_given"] is True
 
 
 def test_groups_share_the_whole() -> None:

@@ -26,6 +26,7 @@ def _batch(clips: int, frames: int) -> Batch:
         draw(*size, 2),
         draw(*size),
         draw(*size),
+        torch.zeros(clips, frames, 3),
         draw(*size, 3),
         2 + draw(clips, frames),
         torch.ones(size),

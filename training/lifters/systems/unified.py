@@ -58,10 +58,10 @@ def _at(batch: Batch, lag: int) -> Batch:
     weight = batch.weight[:, behind]
     if lag < 0:  # nothing is asked of the future of a frame with nobody in it
         weight = weight * (batch.weight[:, ahead].amax(dim=-1, keepdim=True) > 0)
-    rays, score, depth, pose, root_depth = (
-        t[:, behind] for t in (batch.rays, batch.score, batch.depth, batch.pose, batch.root_depth)
+    rays, score, depth, up, pose, root_depth = (
+        t[:, behind] for t in (batch.rays, batch.score, batch.depth, batch.up, batch.pose, batch.root_depth)
     )
-    return Batch(rays, score, depth, pose, root_depth, weight, batch.past)
+    return Batch(rays, score, depth, up, pose, root_depth, weight, batch.past)
 
 
 def _sure_loss(logits: Tensor, pose: Tensor, batch: Batch) -> Tensor:

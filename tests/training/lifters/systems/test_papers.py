@@ -75,7 +75,8 @@ def make_batch(seed: int = 0) -> Batch:
         torch.tensor([0, 1, PAST, 3, 4, 5]),
     )
     behind = pose[..., 2] / depth.unsqueeze(-1)
-    return Batch(rays, score, behind, pose, depth, torch.ones_like(score), past)
+    up = torch.tensor([0.0, -1.0, 0.0]).expand(*score.shape[:2], 3)
+    return Batch(rays, score, behind, up, pose, depth, torch.ones_like(score), past)
 
 
 def _run(name: str, batch: Batch, seed: int = 0, **flags: Any) -> tuple[Any, Tensor]:

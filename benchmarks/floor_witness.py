@@ -14,7 +14,8 @@ import numpy as np
 from realtime.lift import LiftedPerson
 from realtime.size import KnownSize
 from realtime.skeleton import H36M17
-from realtime.stream.body import Bodies, BodySettings
+from realtime.stream.bodies import Bodies
+from realtime.stream.body import BodySettings
 from realtime.types import Array, Floor
 from training.lifters.takes import Take
 

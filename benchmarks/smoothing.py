@@ -35,7 +35,8 @@ from realtime.sample import NAME, load_truth
 from realtime.size import KnownSize
 from realtime.skeleton import H36M17
 from realtime.stream.assemble import Options, assemble, find_intrinsics, find_source
-from realtime.stream.body import Bodies, BodySettings
+from realtime.stream.bodies import Bodies
+from realtime.stream.body import BodySettings
 from realtime.stream.stages import PosePerception
 from realtime.types import Array, FloatArray, Pose3D
 from training.lifters.replay import seen_by_net

@@ -23,8 +23,8 @@ _TILT_DRIFT, _HEIGHT_DRIFT_M = math.radians(0.5), 0.01
 _ODD = 3.0
 _LOST_AFTER_S = 2.0
 _KNOWN_SIGMA_M = 0.15
-_LEVEL_SIGMA = math.radians(1.5)
-"""Of a tilt that the user says."""
+_LEVEL_SIGMA = math.radians(1.0)
+"""Of a tilt that the user says, and as much of a roll."""
 
 
 class Stance(NamedTuple):
@@ -46,9 +46,9 @@ class FloorEstimator:
 
     An extended Kalman filter over the two tilts of the plane and the camera's height over it. It starts at a
     level camera 1.3 m high: a roll within 4 degrees, a pitch within 20, a height within 0.8 m, one sigma
-    each. Where `up` is said, the tilts start there, within 1.5 degrees. What is seen over and over counts by
-    time, not by frames. What is far off the plane counts less; if that lasts, the camera has moved, and the
-    plane is learnt anew.
+    each. Where `up` is said, the tilts start there, within a degree each. What is seen over and over counts
+    by time, not by frames. What is far off the plane counts less; if that lasts, the camera has moved, and
+    the plane is learnt anew.
     """
 
     def __init__(self, known: Floor | None = None, up: FloatArray | None = None) -> None:
@@ -135,6 +135,13 @@ class FloorEstimator:
             return None
         up = np.array([-v for v in self.down], np.float32)
         return Floor(up, self._height_m, sigma_m)
+
+    @property
+    def tilt_sigma(self) -> float:
+        """Root mean square, in radians, of the angle by which `down` may be off."""
+        if self.known is not None:
+            return self.known.tilt_sigma
+        return math.sqrt(max(0.0, self._covariance[0][0] + self._covariance[1][1]))
 
     def _tangents(self) -> tuple[Point, Point]:
         """Unit vectors along the floor: to the camera's right, and ahead."""

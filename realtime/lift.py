@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,6 +18,17 @@ from realtime.types import Array, FloatArray
 
 RAYS, SCORE, DEPTH, UP, LAG = "rays", "score", "depth", "up", "lag"
 POSE, ROOT_DEPTH, ROOT_DEPTH_SIGMA, CONFIDENCE = "pose", "root_depth", "root_depth_sigma", "confidence"
+
+
+_HALF_SURE = math.radians(4)
+
+
+def told_up(up: FloatArray, sigma_rad: float | Array) -> FloatArray:
+    """The world's up (..., 3), a unit vector in camera axes, as lifters are told it: shorter if less sure.
+
+    sigma_rad: (..., 1) root mean square of the angle by which it is off; at 4 degrees it is half as long.
+    """
+    return np.asarray(up / (1 + (sigma_rad / _HALF_SURE) ** 2), np.float32)
 
 
 class LiftedPerson(NamedTuple):
@@ -126,8 +138,8 @@ class Lifter:
         """Advance N people by one frame; the answers are for the frame `delay` steps before.
 
         rays: (N, 17, 2) x/z, y/z. score: (N, 17), 0 for missing. depth: (N, 17) behind the pelvis as the
-        2D net sees it, in the unit of rays; zeros, or None, where it gives none. up: (3,) unit vector, the
-        world's up in camera axes; None where it is not known. Lifters that do not take these ignore them.
+        2D net sees it, in the unit of rays; zeros, or None, where it gives none. up: (3,) as of `told_up`;
+        None where it is not known. Lifters that do not take these ignore them.
         """
         if not len(ids):
             empty = np.zeros(0, np.float32)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from realtime.errors import ManifestError, UsageError
-from realtime.lift import Lifted, Lifter
+from realtime.lift import Lifted, Lifter, told_up
 from realtime.manifest import Manifest, StateTensor
 from tests.fakes import FakeEngine, PastEngine
 
@@ -126,6 +126,16 @@ def test_everyone_is_told_how_the_camera_hangs_where_it_is_known() -> None:
     told = [np.tile(tilted, (1, 1)), np.tile(tilted, (2, 1)), np.tile(level, (2, 1))]
     for found, expected in zip(engine.ups, [*told, np.zeros((2, 3)), np.zeros((1, 3))], strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+def test_up_is_told_the_shorter_the_less_it_is_sure() -> None:
+    up = np.array([0, -0.8, -0.6], np.float32)
+    told = [told_up(up, np.radians(sigma_deg)) for sigma_deg in (0, 1, 4, 20)]
+    lengths = [float(np.linalg.norm(one)) for one in told]
+    assert lengths == sorted(lengths, reverse=True)
+    assert (lengths[0], lengths[2]) == pytest.approx((1, 0.5))
+    for one, length in zip(told, lengths, strict=True):
+        np.testing.assert_allclose(one / length, up, atol=1e-6)
 
 
 @pytest.mark.parametrize("lag", [0, 2, 5])

@@ -6,7 +6,8 @@ Inputs, of which a net names those it takes:
 - `rays` (N, [T,] 17, 2) undistorted x/z and y/z. `score` (N, [T,] 17) in [0, 1], 0 for a missing joint.
 - `depth` (N, [T,] 17): each joint's depth behind the pelvis as the 2D net sees it, in the unit of rays
   (metres a metre of distance); all zeros where the 2D net gives none.
-- `up` (N, [T,] 3): the world's up in camera axes, a unit vector; all zeros where it is not known.
+- `up` (N, [T,] 3): the world's up in camera axes, the shorter the less sure it is (`realtime.lift.told_up`);
+  all zeros where it is not known.
 - `lag` (N, [T,] L): which of the net's `lags` is asked for, as ones and zeros.
 
 Outputs, of which `pose` is always there:

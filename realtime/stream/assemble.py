@@ -23,7 +23,8 @@ from realtime.manifest import Manifest
 from realtime.models import catalogue
 from realtime.size import known_size
 from realtime.skeleton import joint_map
-from realtime.stream.body import Bodies, BodySettings
+from realtime.stream.bodies import Bodies
+from realtime.stream.body import BodySettings
 from realtime.stream.networks import Detector, Estimator
 from realtime.stream.on_device import DeviceLaps
 from realtime.stream.sinks import NetInUse, header_line

@@ -37,8 +37,6 @@ _UNSAID = np.full(len(H36M17), 0.73, np.float32)
 of the papers have 0.71 to 0.75 on the records of held-out people."""
 _NOBODY = LiftedPerson(np.zeros((len(H36M17), 3), np.float32), math.nan, math.nan)
 _FLOOR_MEMORY_S, _FLOOR_FADE_S = 0.5, 2.0
-_FLOOR_EVERY_S = 0.1
-"""How often the floor is learnt from who stands: it does not move, and frames this near say the same."""
 _FOOT_SIGMA_M = 0.04
 _MOST_OFF = 0.3
 _TOUCHING_M = 1e-4
@@ -270,61 +268,3 @@ def _point(xyz: list[float]) -> Point:
 
 def _sum(a: list[float], b: Point) -> Point:
     return a[0] + b[0], a[1] + b[1], a[2] + b[2]
-
-
-class Bodies:
-    """Everyone, and the floor they stand on."""
-
-    def __init__(self, settings: BodySettings | None = None) -> None:
-        self._settings = settings or BodySettings()
-        self._bodies: dict[int, Body] = {}
-        floor, up = self._settings.floor, self._settings.up
-        self._ground = FloorEstimator(floor, up)
-        self.up = up if floor is None else floor.up
-        """The world's up in camera axes, (3,), where it was said; None elsewhere."""
-        self._unlearnt_s = 0.0
-        self.floor = self._ground.floor()
-        """The floor as it is known after the last frame."""
-        self.lag_ms = 0.0
-        """How far smoothing holds back the poses of the last frame, at most."""
-
-    def update(
-        self,
-        ids: Sequence[int],
-        lifted: Sequence[LiftedPerson],
-        rays: FloatArray,
-        score: FloatArray,
-        time_s: float,
-    ) -> list[Pose3D]:
-        """The poses of the N people in a frame. rays: (N, 17, 2), score: (N, 17), as they were lifted."""
-        bodies = [self._body(person) for person in ids]
-        to_stand_on = self.floor if self._settings.stand else None
-        poses = [
-            body.update(lifted[n], rays[n], score[n], time_s, self._ground, to_stand_on)
-            for n, body in enumerate(bodies)
-        ]
-        self.lag_ms = 1e3 * max((body.lag_s for body in bodies), default=0.0)
-        self._learn_floor(bodies)
-        return poses
-
-    def forget(self, person: int) -> None:
-        """Drop what is known of somebody who will not come back. Unknown ids are ignored."""
-        self._bodies.pop(person, None)
-
-    def _body(self, person: int) -> Body:
-        if person not in self._bodies:
-            self._bodies[person] = Body(self._settings)
-        return self._bodies[person]
-
-    def _learn_floor(self, bodies: Sequence[Body]) -> None:
-        stances = [body.stance for body in bodies if body.stance and body.stance.elapsed_s]
-        if not stances:
-            return
-        self._unlearnt_s += max(stance.elapsed_s or 0.0 for stance in stances)
-        if self._unlearnt_s < _FLOOR_EVERY_S:
-            return
-        self._ground.advance(self._unlearnt_s)
-        for stance in stances:
-            self._ground.see(stance._replace(elapsed_s=self._unlearnt_s))
-        self._unlearnt_s = 0.0
-        self.floor = self._ground.floor()

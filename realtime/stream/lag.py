@@ -20,8 +20,8 @@ class Seen:
     """A frame and the N people in it, before they are lifted.
 
     box_px: (N, 4). keypoints_px: (N, 17, 3) x, y, score. rays: (N, 17, 2). depth: (N, 17) in the unit of
-    rays. presence: how sure it is that they are there. watch: the frame's own, which goes on. up: (3,) the
-    world's up in camera axes, where it is known.
+    rays. presence: how sure it is that they are there. watch: the frame's own, which goes on. up: (3,) as
+    lifters are told it, where it is known.
     """
 
     frame: Frame

@@ -12,7 +12,7 @@ from realtime.camera import Intrinsics
 from realtime.finite import all_finite
 from realtime.lift import Lifter, near_image
 from realtime.skeleton import H36M17, JointMap
-from realtime.stream.body import Bodies
+from realtime.stream.bodies import Bodies
 from realtime.stream.lag import Answered, DelayedLifter, Seen
 from realtime.stream.ledger import WAIT, Stopwatch
 from realtime.types import FloatArray, Frame, Keypoints2D, Person, Result

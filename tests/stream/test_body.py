@@ -14,7 +14,8 @@ from realtime.floor_files import floor_under
 from realtime.lift import LiftedPerson
 from realtime.size import STATURE_RATIO, KnownSize, bone_path_m, known_size
 from realtime.skeleton import H36M17
-from realtime.stream.body import Bodies, BodySettings
+from realtime.stream.bodies import Bodies
+from realtime.stream.body import BodySettings
 from realtime.types import FloatArray, Pose3D
 from tests.fakes import standing_pose
 

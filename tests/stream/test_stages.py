@@ -11,7 +11,8 @@ from realtime.camera import Intrinsics
 from realtime.floor_files import floor_under, up_of_tilt
 from realtime.lift import LiftedPerson, Lifter
 from realtime.skeleton import BLAZEPOSE33, H36M17, joint_map
-from realtime.stream.body import Bodies, BodySettings
+from realtime.stream.bodies import Bodies
+from realtime.stream.body import BodySettings
 from realtime.stream.stages import PosePerception
 from realtime.stream.track import Tracker
 from realtime.types import FloatArray, Floor, Frame, Keypoints2D, Pose3D, Region, Result
@@ -185,12 +186,20 @@ def test_a_depth_that_is_not_known_is_zeros() -> None:
     np.testing.assert_array_equal(engine.depths[0], np.zeros((1, 17)))
 
 
+def test_a_lifter_is_told_nothing_of_a_tilt_that_nobody_knows() -> None:
+    engine = PastEngine()
+    perception(World(lambda n: [(100.0, 200.0)]), engine=engine, bodies=Bodies()).process(frame(0, 640, 480))
+    assert not engine.ups[0].any()
+
+
 @pytest.mark.parametrize("floor", [None, floor_under(1.4, 20)])
 def test_the_lifter_is_told_the_tilt_that_the_user_says(floor: Floor | None) -> None:
     engine, bodies = PastEngine(), Bodies(BodySettings(floor=floor, up=None if floor else up_of_tilt(20)))
     path = perception(World(lambda n: [(100.0, 200.0)]), engine=engine, bodies=bodies)
     path.process(frame(0, 640, 480))
-    np.testing.assert_allclose(engine.ups[0], [up_of_tilt(20)])
+    (told,) = engine.ups[0]
+    np.testing.assert_allclose(told / np.linalg.norm(told), up_of_tilt(20), atol=1e-6)
+    assert 0.8 < np.linalg.norm(told) < 1
 
 
 def test_bodies_are_told_the_time_of_the_frame_and_who_is_gone_for_good() -> None:

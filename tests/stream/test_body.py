@@ -219,6 +219,21 @@ def test_the_floor_is_learnt_and_the_camera_is_over_it() -> None:
     assert float(bodies.floor.height_m(foot_m)) == pytest.approx(0.085, abs=0.05)
 
 
+def test_up_is_told_once_the_floor_is_known_and_surer_as_time_goes_on() -> None:
+    bodies = Bodies()
+    assert bodies.up is None
+    standing(bodies, 12)
+    told = bodies.up
+    assert told is not None
+    standing_on = float(np.linalg.norm(told))
+    assert told[1] < -0.97 * standing_on
+    assert standing_on < 0.95
+    early = Bodies()
+    while early.up is None:
+        standing(early, 0.5)
+    assert float(np.linalg.norm(early.up)) < standing_on
+
+
 def test_feet_that_stand_slide_less_on_the_floor_and_bones_stay() -> None:
     def slid(stand: bool) -> float:
         poses = standing(Bodies(BodySettings(stand=stand)), 6, sigma_m=0.1)

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import click
 import numpy as np
-from floor_witness import LEVEL_SUBJECTS, floor_rows
+from floor_witness import LEVEL_SUBJECTS, floor_rows, spoken
 
 from realtime.bones import put_together, take_apart
 from realtime.engines.open import open_engine
@@ -35,6 +35,7 @@ from realtime.models.catalogue import DEFAULT_LIFTER, lifter
 from realtime.root import place
 from realtime.size import BodySize, KnownSize
 from realtime.skeleton import H36M17
+from realtime.stream.bodies import Bodies
 from realtime.stream.distance import DistanceFilter
 from realtime.types import Array, FloatArray
 from training.lifters.augment import ClipSampler
@@ -94,10 +95,7 @@ def placed(takes: Sequence[Take], said: Sequence[Sequence[LiftedPerson]], height
 
 def listened(live: Lifter, take: Take) -> list[LiftedPerson]:
     """What a lifter says of a take, frame by frame."""
-    frames = [slice(t, t + 1) for t in range(len(take))]
-    said = [live.step(take.rays[now], take.score[now], (0,), take.depth[now]).person(0) for now in frames]
-    live.drop(0)
-    return said
+    return [said for said, _ in spoken(live, take, Bodies())]
 
 
 def counted(take: Take) -> Array:
@@ -216,10 +214,10 @@ def through_wrong_view(
 
 def known_floor(live: Lifter, takes: Sequence[Take]) -> dict[str, object]:
     """Takes with their floor known, or wrong, by distance and by pose."""
-    words, counts = [listened(live, take) for take in takes], [counted(take) for take in takes]
+    counts = [counted(take) for take in takes]
     truth_m = np.concatenate([take.truth_m[count] for take, count in zip(takes, counts, strict=True)])
     groups = groups_of(truth_m[:, _PELVIS, 2], postures(truth_m))
-    return {"frames": len(truth_m)} | floor_rows(takes, words, counts, groups)
+    return {"frames": len(truth_m)} | floor_rows(live, takes, counts, groups)
 
 
 def _show(title: str, rows: object) -> None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from realtime.lift import LiftedPerson
+from realtime.lift import LiftedPerson, Lifter
 from realtime.size import KnownSize
 from realtime.skeleton import H36M17
 from realtime.stream.bodies import Bodies
 from realtime.stream.body import BodySettings
-from realtime.types import Array, Floor
+from realtime.types import Array, Floor, Pose3D
 from training.lifters.takes import Take
 
 LEVEL_SUBJECTS = ("cmu-07", "cmu-08", "cmu-16")
@@ -73,15 +73,23 @@ def floor_of(take: Take, off: tuple[float, float]) -> Floor:
     return Floor(up.astype(np.float32), height_m, sigma_m, math.radians(sigma_deg))
 
 
-def followed(take: Take, said: Sequence[LiftedPerson], known: Knowledge) -> Followed:
+def spoken(live: Lifter, take: Take, bodies: Bodies) -> Iterator[tuple[LiftedPerson, Pose3D]]:
+    """What a lifter says of a take, frame by frame, and the pose made of it, as in the pipeline: of the camera's
+    tilt the lifter is told what the bodies know."""
+    for t in range(len(take)):
+        now = slice(t, t + 1)
+        said = live.step(take.rays[now], take.score[now], (0,), take.depth[now], bodies.up).person(0)
+        yield said, bodies.update((0,), [said], take.rays[now], take.score[now], t / _FPS)[0]
+    live.drop(0)
+
+
+def followed(live: Lifter, take: Take, known: Knowledge) -> Followed:
     """A take as the pipeline has it, smoothed as by default: all its frames."""
     size = KnownSize(take.stature_m if known.height else None)
     floor = None if known.floor_off is None else floor_of(take, known.floor_off)
     bodies = Bodies(BodySettings(size=size, floor=floor))
     error, within = [], []
-    for t, lifted in enumerate(said):
-        now = slice(t, t + 1)
-        pose = bodies.update((0,), [lifted], take.rays[now], take.score[now], t / _FPS)[0]
+    for t, (_, pose) in enumerate(spoken(live, take, bodies)):
         true_m = take.truth_m[t, _PELVIS]
         error.append(float(np.linalg.norm(pose.root_m - true_m) / np.linalg.norm(true_m)))
         within.append(abs(float(pose.root_m[2] - true_m[2])) <= pose.root_sigma_m)
@@ -89,8 +97,8 @@ def followed(take: Take, said: Sequence[LiftedPerson], known: Knowledge) -> Foll
 
 
 def floor_rows(
+    live: Lifter,
     takes: Sequence[Take],
-    said: Sequence[Sequence[LiftedPerson]],
     counted: Sequence[Array],
     groups: Mapping[str, Array],
 ) -> dict[str, object]:
@@ -101,7 +109,7 @@ def floor_rows(
     """
     rows: dict[str, object] = {}
     for name, known in KNOWN.items():
-        found = [followed(take, words, known) for take, words in zip(takes, said, strict=True)]
+        found = [followed(live, take, known) for take in takes]
         error = np.concatenate([f.error[c] for f, c in zip(found, counted, strict=True)])
         within = np.concatenate([f.within[c] for f, c in zip(found, counted, strict=True)])
         row = {

@@ -47,6 +47,7 @@ def ways(seed: int, records: Path | None) -> dict[str, Conditions]:
     return {
         "exact 2D": exact,
         "exact 2D, body height given": replace(exact, height_given=True),
+        "exact 2D, body height and camera's tilt given": replace(exact, height_given=True, tilt_given=True),
         "2D through the error model": Conditions("noise", seed),
         "what the 2D net saw of rendered people": net,
         "what the 2D net saw of rendered people, body height given": replace(net, height_given=True),

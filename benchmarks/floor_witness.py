@@ -74,8 +74,10 @@ def floor_of(take: Take, off: tuple[float, float]) -> Floor:
 
 
 def spoken(live: Lifter, take: Take, bodies: Bodies) -> Iterator[tuple[LiftedPerson, Pose3D]]:
-    """What a lifter says of a take, frame by frame, and the pose made of it, as in the pipeline: of the camera's
-    tilt the lifter is told what the bodies know."""
+    """What a lifter says of a take, frame by frame, and the pose made of it.
+
+    As in the pipeline, the lifter is told of the camera's tilt what the bodies know.
+    """
     for t in range(len(take)):
         now = slice(t, t + 1)
         said = live.step(take.rays[now], take.score[now], (0,), take.depth[now], bodies.up).person(0)

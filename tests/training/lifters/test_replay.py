@@ -12,7 +12,7 @@ from realtime.skeleton import H36M17
 from realtime.types import FloatArray
 from tests.training.records.made_up import exact_records
 from training.lifters.cameras import rays_of
-from training.lifters.replay import ReplayClips, ReplaySampler
+from training.lifters.replay import Clips, ReplaySampler
 from training.mocap.split import RETARGETS_OF_HELD_OUT, UNRELIABLE
 from training.records.store import Records
 
@@ -32,7 +32,7 @@ def records() -> Records:
     )
 
 
-def _draw(records: Records, clips: int = 40, seed: int = 0) -> ReplayClips:
+def _draw(records: Records, clips: int = 40, seed: int = 0) -> Clips:
     return ReplaySampler(records).sample(np.random.default_rng(seed), clips, FRAMES, PAST)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from realtime.size import KnownSize
 from realtime.skeleton import H36M17
 from realtime.stream.bodies import Bodies
 from realtime.stream.body import BodySettings
-from realtime.types import Array, Floor, Pose3D
+from realtime.types import Array, FloatArray, Floor, Pose3D
 from training.lifters.takes import Take
 
 LEVEL_SUBJECTS = ("cmu-07", "cmu-08", "cmu-16")
@@ -73,14 +73,16 @@ def floor_of(take: Take, off: tuple[float, float]) -> Floor:
     return Floor(up.astype(np.float32), height_m, sigma_m, math.radians(sigma_deg))
 
 
-def spoken(live: Lifter, take: Take, bodies: Bodies) -> Iterator[tuple[LiftedPerson, Pose3D]]:
+def spoken(
+    live: Lifter, take: Take, bodies: Bodies, up: Callable[[], FloatArray | None] | None = None
+) -> Iterator[tuple[LiftedPerson, Pose3D]]:
     """What a lifter says of a take, frame by frame, and the pose made of it.
 
-    As in the pipeline, the lifter is told of the camera's tilt what the bodies know.
+    up: what it is told of the camera's tilt; if not said, what the bodies know, as in the pipeline.
     """
     for t in range(len(take)):
-        now = slice(t, t + 1)
-        said = live.step(take.rays[now], take.score[now], (0,), take.depth[now], bodies.up).person(0)
+        now, told = slice(t, t + 1), bodies.up if up is None else up()
+        said = live.step(take.rays[now], take.score[now], (0,), take.depth[now], told).person(0)
         yield said, bodies.update((0,), [said], take.rays[now], take.score[now], t / _FPS)[0]
     live.drop(0)
 

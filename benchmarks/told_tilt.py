@@ -13,25 +13,26 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from floor_witness import spoken
+from pose_errors import errors_mm, mean_row
 
 from realtime.engines.open import open_engine
+from realtime.floor import LEVEL_SIGMA
 from realtime.lift import Lifter, told_up
 from realtime.models.catalogue import lifter
 from realtime.profiling.machine import describe
 from realtime.stream.bodies import Bodies
 from realtime.types import FloatArray
-from training.lifters.metrics import mpjpe_mm, n_mpjpe_mm, pa_mpjpe_mm
 from training.lifters.takes import InputKind, Take, takes_of
 from training.mocap.motion import Motion, load_motion
 from training.mocap.split import select
 
 RESULTS = Path(__file__).parent / "results"
-FPS, LEVEL_SIGMA = 30.0, math.radians(1.0)
 Told = Literal["nothing", "the floor's estimate", "the truth"]
 TOLD: tuple[Told, ...] = ("nothing", "the floor's estimate", "the truth")
 GIVEN: tuple[tuple[str, InputKind], ...] = (
@@ -39,39 +40,34 @@ GIVEN: tuple[tuple[str, InputKind], ...] = (
 )  # fmt: skip
 
 
-def answers(live: Lifter, take: Take, told: Told) -> Iterator[tuple[FloatArray, FloatArray | None]]:
-    """What the lifter says of each frame, (17, 3) metres, and what the floor's estimate tells after it."""
-    bodies, truth = Bodies(), told_up(take.up, LEVEL_SIGMA)
-    live.drop(0)
-    for n in range(len(take)):
-        up = {"nothing": None, "the truth": truth, "the floor's estimate": bodies.up}[told]
-        rays, score = take.rays[n : n + 1], take.score[n : n + 1]
-        someone = live.step(rays, score, (0,), take.depth[n : n + 1], up).person(0)
-        bodies.update((0,), (someone,), rays, score, n / FPS)
-        yield someone.relative_m, bodies.up
+def followed(live: Lifter, take: Take, told: Told) -> tuple[FloatArray, list[FloatArray]]:
+    """Poses (T, 17, 3), metres, as the lifter gives them, and what the floor's estimate told once it could."""
+    bodies, truth, known = Bodies(), told_up(take.up, LEVEL_SIGMA), []
+    ups: dict[Told, Callable[[], FloatArray | None]] = {
+        "nothing": lambda: None, "the floor's estimate": lambda: bodies.up, "the truth": lambda: truth,
+    }  # fmt: skip
+    poses = []
+    for said, _ in spoken(live, take, bodies, ups[told]):
+        poses.append(said.relative_m)
+        known += [] if bodies.up is None else [bodies.up]
+    return np.stack(poses), known
 
 
 def row(live: Lifter, takes: Sequence[Take], told: Told) -> dict[str, float]:
-    """Errors in mm over frames in which anyone is seen; how far off the estimate is where there is one."""
-    errors: list[FloatArray] = []
-    off_deg: list[float] = []
+    """Errors over frames in which anyone is seen; how far off the estimate is where there is one."""
+    errors, off_deg = [], list[float]()
     for take in takes:
-        said, ups = zip(*answers(live, take, told), strict=True)
-        seen = (take.score > 0).any(axis=1)
-        pose_m, truth_m = np.stack(said)[seen], (take.truth_m - take.truth_m[:, :1])[seen]
-        measures = (measure(pose_m, truth_m) for measure in (mpjpe_mm, n_mpjpe_mm, pa_mpjpe_mm))
-        errors.append(np.stack(list(measures), axis=1).astype(np.float32))
-        known = np.array([up for up in ups if up is not None], np.float32).reshape(-1, 3)
-        cosine = known @ take.up / np.maximum(np.linalg.norm(known, axis=1), 1e-9)
+        pose_m, known = followed(live, take, told)
+        errors.append(errors_mm(pose_m, take))
+        ups = np.array(known, np.float32).reshape(-1, 3)
+        cosine = ups @ take.up / np.maximum(np.linalg.norm(ups, axis=1), 1e-9)
         off_deg += np.degrees(np.arccos(np.clip(cosine, -1, 1))).tolist()
-    frames = np.concatenate(errors)
-    mpjpe, n_mpjpe, pa_mpjpe = frames.mean(axis=0).tolist()
     return {
-        "frames": len(frames),
-        "mpjpe_mm": round(mpjpe, 2), "n_mpjpe_mm": round(n_mpjpe, 2), "pa_mpjpe_mm": round(pa_mpjpe, 2),
+        "frames": sum(map(len, errors)),
+        **mean_row(errors),
         "estimate_known": round(len(off_deg) / sum(map(len, takes)), 3),
         "estimate_off_deg": round(float(np.median(off_deg)), 2) if off_deg else math.nan,
-    }  # fmt: skip
+    }
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pose_errors import errors_mm, mean_row
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
@@ -31,7 +32,6 @@ from export.nets.unified import LAGS, Unified
 from export.verify import load_checkpoint
 from realtime.profiling.machine import describe
 from realtime.types import FloatArray
-from training.lifters.metrics import mpjpe_mm, n_mpjpe_mm, pa_mpjpe_mm
 from training.lifters.takes import Take, takes_of
 from training.mocap.motion import Motion, load_motion
 from training.mocap.split import select
@@ -98,21 +98,6 @@ def turned(pose_m: FloatArray, truth_m: FloatArray) -> FloatArray:
     return np.asarray(rotation.apply(pose_m.reshape(-1, 3)).reshape(pose_m.shape), np.float32)
 
 
-def row(errors: list[FloatArray]) -> dict[str, object]:
-    """Means over all frames of (T, 3) errors."""
-    mpjpe, n_mpjpe, pa_mpjpe = np.concatenate(errors).mean(axis=0).tolist()
-    return {
-        "mpjpe_mm": round(mpjpe, 2), "n_mpjpe_mm": round(n_mpjpe, 2), "pa_mpjpe_mm": round(pa_mpjpe, 2),
-    }  # fmt: skip
-
-
-def measure(pose_m: FloatArray, take: Take) -> FloatArray:
-    """(T, 3) errors in mm of the frames in which anyone is seen."""
-    seen, truth_m = (take.score > 0).any(axis=1), take.truth_m - take.truth_m[:, :1]
-    of = (f(pose_m[seen], truth_m[seen]) for f in (mpjpe_mm, n_mpjpe_mm, pa_mpjpe_mm))
-    return np.stack(list(of), axis=1).astype(np.float32)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -132,12 +117,12 @@ def main() -> None:
             for take in takes:
                 telling.truth_m = torch.from_numpy(take.truth_m)
                 pose_m = answer(net, take, told_up)
-                errors.append(measure(pose_m, take))
-                after.append(measure(turned(pose_m, take.truth_m - take.truth_m[:, :1]), take))
+                errors.append(errors_mm(pose_m, take))
+                after.append(errors_mm(turned(pose_m, take.truth_m - take.truth_m[:, :1]), take))
             said: dict[str, object] = {"tilt_told": told_up, "known": name}
-            rows.append(said | row(errors))
+            rows.append(said | mean_row(errors))
             if not known:
-                rows.append(said | {"known": "each take turned once"} | row(after))
+                rows.append(said | {"known": "each take turned once"} | mean_row(after))
     for each in rows:
         print(json.dumps(each))
     machine = describe()

@@ -23,8 +23,8 @@ _TILT_DRIFT, _HEIGHT_DRIFT_M = math.radians(0.5), 0.01
 _ODD = 3.0
 _LOST_AFTER_S = 2.0
 _KNOWN_SIGMA_M = 0.15
-_LEVEL_SIGMA = math.radians(1.0)
-"""Of a tilt that the user says, and as much of a roll."""
+LEVEL_SIGMA = math.radians(1.0)
+"""Of a tilt that the user says, as by a phone's level; of a roll as much."""
 
 
 class Stance(NamedTuple):
@@ -55,7 +55,7 @@ class FloorEstimator:
         self.known = known
         """The floor, where it is known beforehand: nothing is learnt then."""
         self._level = up if known is None else known.up
-        tilts = (_ROLL_SIGMA, _PITCH_SIGMA) if up is None else (_LEVEL_SIGMA, _LEVEL_SIGMA)
+        tilts = (_ROLL_SIGMA, _PITCH_SIGMA) if up is None else (LEVEL_SIGMA, LEVEL_SIGMA)
         self._sigmas = (*tilts, _HEIGHT_SIGMA_M)
         self.reset()
 

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from realtime.errors import FloorFileError, UsageError
+from realtime.floor import LEVEL_SIGMA
 from realtime.types import FloatArray, Floor
 
-_TAPE_SIGMA_M, _LEVEL_SIGMA = 0.02, math.radians(1.0)
+_TAPE_SIGMA_M = 0.02
 """How well a height is measured by tape, and a tilt by a phone's level."""
 _HEIGHT_M, _TILT_DEG = (0.1, 20.0), (-60.0, 90.0)
 _UNIT_WITHIN = 1e-3
@@ -95,7 +96,7 @@ def floor_under(camera_height_m: float, tilt_deg: float = 0.0) -> Floor:
         raise UsageError(
             f"--camera-height must be {_HEIGHT_M[0]:g} to {_HEIGHT_M[1]:g} metres, not {camera_height_m:g}"
         )
-    return Floor(up_of_tilt(tilt_deg), camera_height_m, _TAPE_SIGMA_M, _LEVEL_SIGMA)
+    return Floor(up_of_tilt(tilt_deg), camera_height_m, _TAPE_SIGMA_M, LEVEL_SIGMA)
 
 
 def up_of_tilt(tilt_deg: float) -> FloatArray:

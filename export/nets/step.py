@@ -28,18 +28,8 @@ from torch import Tensor
 from realtime.lift import CONFIDENCE, DEPTH, LAG, POSE, RAYS, ROOT_DEPTH, ROOT_DEPTH_SIGMA, SCORE, UP
 
 __all__ = [
-    "CONFIDENCE",
-    "DEPTH",
-    "LAG",
-    "POSE",
-    "RAYS",
-    "ROOT_DEPTH",
-    "ROOT_DEPTH_SIGMA",
-    "SCORE",
-    "UP",
-    "StepNet",
-    "Tensors",
-    "initial_state",
+    "CONFIDENCE", "DEPTH", "LAG", "POSE", "RAYS", "ROOT_DEPTH", "ROOT_DEPTH_SIGMA", "SCORE", "UP", "StepNet",
+    "Tensors", "initial_state",
 ]  # fmt: skip
 
 Tensors = Mapping[str, Tensor]

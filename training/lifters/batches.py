@@ -138,7 +138,7 @@ def _from_motion(rng: np.random.Generator, draws: Draws, size: BatchSize, clips:
     score = np.where((cameras.in_image(camera_m) | kept) & (camera_m[..., 2] >= _BEHIND_M), score, 0.0)
     depth = np.where(exact, 0, _withheld(rng, seen.depth, draws.mixture.depthless))
     rays = np.where(exact[..., None], rays, seen.rays)
-    return Clips(Seen(rays, score.astype(np.float32), depth), camera_m, cameras.camera_from_world[:, :, 1])
+    return Clips(Seen(rays, score.astype(np.float32), depth), camera_m, cameras.up)
 
 
 def _rolled(rng: np.random.Generator, clips: Clips, share: float) -> Clips:

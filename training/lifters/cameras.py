@@ -53,6 +53,11 @@ class Cameras:
     position_m: FloatArray
     reach: FloatArray
 
+    @property
+    def up(self) -> FloatArray:
+        """The world's up in camera axes, (B, 3) unit vectors."""
+        return self.camera_from_world[:, :, 1]
+
     def joints(self, world_m: FloatArray) -> FloatArray:
         """World points (B, ..., 3) in camera axes, metres."""
         offset = world_m.reshape(len(world_m), -1, 3) - self.position_m[:, None]

@@ -105,7 +105,7 @@ def draw_take(sequence: Sequence, kind: InputKind, seed: int, fov_deg: tuple[flo
     stature_m = float(statures_m(truth_m)[0])
     return Take(
         seen.rays[0], score[0], seen.depth[0], truth_m[0], stature_m, sequence.name, sequence.subject,
-        cameras.camera_from_world[0, :, 1], float(cameras.position_m[0, 1]),
+        cameras.up[0], float(cameras.position_m[0, 1]),
     )  # fmt: skip
 
 
@@ -122,7 +122,7 @@ def drawn_takes(sampler: ClipSampler, clips: int, frames: int, kind: InputKind, 
         seen = corrupt(rng, truth_m, rays, shipped_errors())
     shown = np.where(cameras.in_image(truth_m), seen.score, 0).astype(np.float32)
     height_m = statures_m(truth_m)
-    up, floor_m = cameras.camera_from_world[:, :, 1], cameras.position_m[:, 1]
+    up, floor_m = cameras.up, cameras.position_m[:, 1]
     return [
         Take(
             seen.rays[n],

@@ -41,7 +41,7 @@ GIVEN: tuple[tuple[str, InputKind], ...] = (
 
 
 def followed(live: Lifter, take: Take, told: Told) -> tuple[FloatArray, list[FloatArray]]:
-    """Poses (T, 17, 3), metres, as the lifter gives them, and what the floor's estimate told once it could."""
+    """Poses (T, 17, 3), metres, as the lifter has them, and what the floor's estimate told when it could."""
     bodies, truth, known = Bodies(), told_up(take.up, LEVEL_SIGMA), []
     ups: dict[Told, Callable[[], FloatArray | None]] = {
         "nothing": lambda: None, "the floor's estimate": lambda: bodies.up, "the truth": lambda: truth,

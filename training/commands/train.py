@@ -56,8 +56,10 @@ _OPTIONS = (
     click.option(
         "--records",
         metavar="PATH",
+        multiple=True,
         type=click.Path(path_type=Path, exists=True),
-        help="What `realtime-train records --part training` wrote; without it, motion and noise alone.",
+        help="What `realtime-train records --part training` wrote; may be given again; without it, motion "
+        "and noise alone.",
     ),
     click.option(
         "--out",

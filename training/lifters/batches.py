@@ -58,7 +58,8 @@ class Mixture:
     them in which people hold themselves otherwise (`training.lifters.bent`). depthless: share of all clips
     whose depth is withheld, as with 2D nets that give none. rolled: share of all clips whose camera is rolled
     by up to 35 degrees more. levelled: share of all clips of whose camera the tilt is told, off by half a
-    degree to twelve.
+    degree to twelve. resized: by how much people of records differ in size from how they were drawn
+    (`ReplaySampler.sample`).
     """
 
     exact: float = 0.45
@@ -69,11 +70,12 @@ class Mixture:
     depthless: float = 0.3
     rolled: float = 0.0
     levelled: float = 0.0
+    resized: float = 0.0
 
     def __post_init__(self) -> None:
         if min(self.exact, self.records) < 0 or self.exact + self.records > 1:
             raise UsageError("shares of exact 2D and of records must lie between 0 and 1, their sum too")
-        for name in ("depthless", "rolled", "levelled"):
+        for name in ("depthless", "rolled", "levelled", "resized"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name} must lie between 0 and 1, not {getattr(self, name):g}")
         if self.kind not in _KINDS:
@@ -96,7 +98,7 @@ def draw_batch(draws: Draws, size: BatchSize, seed: tuple[int, ...]) -> Batch:
     replayed = round(size.clips * draws.mixture.records) if draws.replay else 0
     parts = [_from_motion(rng, draws, size, size.clips - replayed)] if replayed < size.clips else []
     if draws.replay and replayed:
-        shown = draws.replay.sample(rng, replayed, size.frames, size.past)
+        shown = draws.replay.sample(rng, replayed, size.frames, size.past, draws.mixture.resized)
         score = hide(rng, shown.seen.score)
         depth = _withheld(rng, shown.seen.depth, draws.mixture.depthless)
         parts.append(Clips(Seen(shown.seen.rays, score, depth), shown.camera_m, shown.up))

@@ -24,7 +24,7 @@ from training.lifters.systems import find_system
 from training.lifters.takes import InputKind
 from training.mocap import split
 from training.mocap.motion import Motion, MotionFileError, load_motion
-from training.records.store import load_records
+from training.records.store import joined, load_records
 
 PARITY_M = 1e-4
 _PARITY_FRAMES = 200
@@ -40,7 +40,7 @@ class Production:
     out: Path
     command: str
     settings: str = ""
-    records: Path | None = None
+    records: tuple[Path, ...] = ()
 
 
 def produce(task: Production, config: Config, plan: Plan, say: Callable[[str], object]) -> Manifest:
@@ -58,7 +58,7 @@ def produce(task: Production, config: Config, plan: Plan, say: Callable[[str], o
                 f"{task.motion_file} has no {side} subjects: see training/mocap/split.py for them"
             )
     trained = find_system(config.system, config.loss)
-    replay = ReplaySampler(load_records(task.records)) if task.records else None
+    replay = ReplaySampler(joined([load_records(path) for path in task.records])) if task.records else None
     draws = Draws(ClipSampler(train), replay, error_model_named(config.errors), config.mixture)
     checks = Draws(ClipSampler(validation), mixture=config.mixture)
     try:

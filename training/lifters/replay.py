@@ -72,10 +72,14 @@ class ReplaySampler:
         """How many there are to draw from."""
         return len(self._chosen)
 
-    def sample(self, rng: np.random.Generator, clips: int, frames: int, past: int) -> Clips:
+    def sample(
+        self, rng: np.random.Generator, clips: int, frames: int, past: int, resized: float = 0.0
+    ) -> Clips:
         """(clips, frames + past, ...): frames in a row, and `past` frames at random times of the same clip.
 
-        A clip that is too short runs back and forth.
+        A clip that is too short runs back and forth. resized: standard deviation of the logarithm of a factor
+        on people and distances alike, one a clip: the picture of a larger person further away is the same,
+        so that a clip known by heart does not tell how tall its person is.
         """
         clip = rng.choice(self._chosen, clips)
         last = self._lengths[clip][:, None] - 1
@@ -86,6 +90,8 @@ class ReplaySampler:
         index = (self._starts[clip][:, None] + np.concatenate([time, other], axis=1)).astype(np.int64)
         rays, score, depth = self._seen.rays[index], self._seen.score[index], self._seen.depth[index]
         camera_m = self._camera_m[index]
+        if resized:
+            camera_m = camera_m * np.exp(resized * rng.normal(0, 1, (clips, 1, 1, 1)))
         flipped: Array = rng.random(clips) < 0.5
         swap, side = H36M17.mirror, flipped[:, None, None]
         rays = np.where(side[..., None], rays[:, :, swap] * _MIRROR, rays)

@@ -28,9 +28,11 @@ class Counted(ReplaySampler):
 
     asked: tuple[int, ...] = ()
 
-    def sample(self, rng: np.random.Generator, clips: int, frames: int, past: int) -> Clips:
+    def sample(
+        self, rng: np.random.Generator, clips: int, frames: int, past: int, resized: float = 0.0
+    ) -> Clips:
         self.asked += (clips,)
-        return super().sample(rng, clips, frames, past)
+        return super().sample(rng, clips, frames, past, resized)
 
 
 @pytest.fixture(scope="module")

@@ -70,7 +70,8 @@ def _records_file(folder: Path) -> Path:
 def test_it_leaves_a_lifter_with_manifest_and_card(
     command: Command, tmp_path: Path, name: str, with_records: bool
 ) -> None:
-    more = ("--records", str(_records_file(tmp_path).parent)) if with_records else ()
+    records = str(_records_file(tmp_path))
+    more = ("--records", records, "--records", str(tmp_path)) if with_records else ()
     words, out = _words(tmp_path, name, *more), tmp_path / "out"
     code, said, _ = command(*words)
     assert code == 0

@@ -61,6 +61,25 @@ def test_half_of_the_clips_have_left_and_right_swapped(records: Records) -> None
         assert is_recorded(back if mirrored[clip] else pose_m)
 
 
+def test_people_of_another_size_stand_further_away_and_look_the_same(records: Records) -> None:
+    def drawn(resized: float) -> Clips:
+        sampler = ReplaySampler(replace(records, name=("one",) * 6))
+        return sampler.sample(np.random.default_rng(0), 200, FRAMES, PAST, resized)
+
+    resized = drawn(0.1)
+    away = resized.camera_m[:, :, :1, 2]
+    np.testing.assert_allclose(resized.seen.rays, rays_of(resized.camera_m), atol=2e-4)
+    np.testing.assert_allclose(resized.seen.depth, (resized.camera_m[..., 2] - away) / away, atol=1e-5)
+    neck, pelvis = H36M17.index("neck"), H36M17.index("pelvis")
+
+    def trunks_m(clips: Clips) -> FloatArray:
+        return np.linalg.norm(clips.camera_m[:, :, neck] - clips.camera_m[:, :, pelvis], axis=-1)
+
+    # One body a clip: as spread as asked for, and still the same in all frames of a clip.
+    variance, before = (np.log(trunks_m(clips)).mean(axis=1).var() for clips in (resized, drawn(0)))
+    assert 0.08 < np.sqrt(variance - before) < 0.12
+
+
 def test_clips_run_in_order_and_the_past_does_not() -> None:
     made = exact_records(clips=2, frames=40)
     tick = np.tile(np.arange(40, dtype=np.float32) / 40, 2)

@@ -22,7 +22,7 @@ from realtime.models.catalogue import lifter_names
 from realtime.skeleton import H36M17
 from realtime.stream.assemble import Options, assemble, find_intrinsics, find_source
 from realtime.types import Array, FloatArray
-from training.lifters.augment import torso_axes
+from training.mocap.bones import torso_axes
 
 RESULTS = Path(__file__).parent / "results"
 VIDEOS = ("pose_1", "pose_squats", "walk_side", "two_people")

@@ -64,6 +64,13 @@ _HOW = (
         help="Which takes of the motion, as training/mocap/split.py divides them.",
     ),
     click.option(
+        "--bent",
+        type=click.FloatRange(0, 1),
+        default=0.0,
+        show_default=True,
+        help="Share of the people who hold trunk, head, arms and thighs otherwise than the motion has them.",
+    ),
+    click.option(
         "--processes",
         type=click.IntRange(min=1),
         default=default_processes,
@@ -84,6 +91,7 @@ class Rendering:
     frames_per_clip: int
     long_side: tuple[int, int]
     part: str
+    bent: float
     processes: int
     oversampling: int
 
@@ -98,6 +106,7 @@ class Rendering:
             frames=self.frames_per_clip,
             long_side_px=self.long_side,
             part=self.part,
+            bent=self.bent,
             oversampling=self.oversampling,
         )
         described = data_hashes(self.makehuman, self.motion)

@@ -4,20 +4,17 @@ squatting and seated."""
 from __future__ import annotations
 
 import math
-from typing import Final
 
 import numpy as np
 
 from realtime.skeleton import H36M17
 from realtime.types import Array, FloatArray
-from training.lifters.bent import bent
 from training.lifters.crouch import crouched, depths, over_the_feet
+from training.mocap.bent import bent
+from training.mocap.bones import CHILDREN, assemble, torso_axes, vectors_of
 from training.mocap.motion import Motion
-from training.mocap.rotations import axis_angle, unit
+from training.mocap.rotations import axis_angle
 
-_BONES: Final[list[tuple[int, int]]] = [(H36M17.index(c), H36M17.index(p)) for c, p in H36M17.bones]
-_CHILDREN: Final[list[int]] = [c for c, _ in _BONES]
-_PARENTS: Final[list[int]] = [p for _, p in _BONES]
 _SPEEDS = (0.7, 1.4)
 _HURRIED_SHARE = 0.15
 _HURRIED = (1.4, 4.0)
@@ -33,7 +30,7 @@ _FOREARM_FACTORS = (0.95, 1.4)
 _STANDING_SHARE = 0.3
 _PELVIS_HEIGHT_M = 0.95
 _BORROWED_ARM_SHARE = 0.3
-_ARMS = [[_CHILDREN.index(H36M17.index(f"{side}_{part}")) for part in ("elbow", "wrist")] for side in "lr"]
+_ARMS = [[CHILDREN.index(H36M17.index(f"{side}_{part}")) for part in ("elbow", "wrist")] for side in "lr"]
 
 # One retargeted body whose world translation is unreliable, and whose joints sit elsewhere on the
 # spine: its takes lend bone directions only.
@@ -42,24 +39,15 @@ _ROOTLESS_SUBJECTS = ("iclone-donor",)
 
 def bone_lengths(positions_m: FloatArray) -> FloatArray:
     """Median length of each bone, (16,) metres in the order of `H36M17.bones`; left and right averaged."""
-    spans = np.linalg.norm(positions_m[:, _CHILDREN] - positions_m[:, _PARENTS], axis=-1)
+    spans = np.linalg.norm(vectors_of(positions_m), axis=-1)
     return _symmetric(np.median(spans, axis=0).astype(np.float32))
 
 
 def _symmetric(values: Array) -> FloatArray:
     """(..., 16) with each side's bone replaced by the mean of both sides."""
     mirror = H36M17.mirror
-    twin = [_CHILDREN.index(mirror[c]) for c in _CHILDREN]
+    twin = [CHILDREN.index(mirror[c]) for c in CHILDREN]
     return np.asarray((values + values[..., twin]) / 2, np.float32)
-
-
-def assemble(root_m: FloatArray, bones_m: FloatArray) -> FloatArray:
-    """Joints (..., 17, 3) from the pelvis (..., 3) and bone vectors (..., 16, 3), parents first."""
-    joints = np.empty((*bones_m.shape[:-2], len(H36M17), 3), np.float32)
-    joints[..., H36M17.index("pelvis"), :] = root_m
-    for bone, (child, parent) in enumerate(_BONES):
-        joints[..., child, :] = joints[..., parent, :] + bones_m[..., bone, :]
-    return joints
 
 
 def _on_body(vectors: FloatArray, lengths_m: FloatArray) -> FloatArray:
@@ -69,20 +57,9 @@ def _on_body(vectors: FloatArray, lengths_m: FloatArray) -> FloatArray:
     return assemble(np.zeros((*vectors.shape[:2], 3), np.float32), bones_m)
 
 
-def torso_axes(joints_m: FloatArray) -> FloatArray:
-    """(..., 3, 3) whose columns are the torso's axes: to its left, up, and forward; from (..., 17, 3)."""
-    left, right, thorax, pelvis = (
-        joints_m[..., H36M17.index(j), :].astype(np.float64)
-        for j in ("l_shoulder", "r_shoulder", "thorax", "pelvis")
-    )
-    across = unit(left - right)
-    forward = unit(np.cross(across, thorax - pelvis))
-    return np.stack([across, np.cross(forward, across), forward], axis=-1).astype(np.float32)
-
-
 def _with_borrowed_arms(rng: np.random.Generator, joints_m: FloatArray) -> FloatArray:
     """Bone vectors (B, T, 16, 3) of clips, some with an arm that moves as another clip's does."""
-    vectors = joints_m[:, :, _CHILDREN] - joints_m[:, :, _PARENTS]
+    vectors = vectors_of(joints_m)
     axes = torso_axes(joints_m)
     local = vectors @ axes
     for arm in _ARMS:
@@ -169,10 +146,10 @@ class ClipSampler:
         """Bone lengths (clips, 16) metres and the factor (clips,) on stature."""
         adult = np.clip(rng.normal(1.0, 0.055, clips), *_ADULT_SCALE)
         stature = np.where(rng.random(clips) < _CHILD_SHARE, rng.uniform(*_CHILD_SCALE, clips), adult)
-        factors = np.clip(rng.normal(1.0, _BONE_SPREAD, (clips, len(_BONES))), 0.8, 1.2)
+        factors = np.clip(rng.normal(1.0, _BONE_SPREAD, (clips, len(CHILDREN))), 0.8, 1.2)
         long = rng.random(clips) < _LONG_FOREARM_SHARE
         forearm = np.where(long, rng.uniform(*_FOREARM_FACTORS, clips), rng.normal(1.0, 0.05, clips))
-        for bone, (child, _) in enumerate(_BONES):
+        for bone, child in enumerate(CHILDREN):
             if H36M17.joints[child].endswith("wrist"):
                 factors[:, bone] = forearm
         share = rng.random((clips, 1))

@@ -55,7 +55,7 @@ class Mixture:
 
     kind: what is drawn of the error model (`ErrorModel.draw`). Without records their share is motion too.
     usual: share of the clips of motion that cameras of the usual kind see, in place of any. bent: share of
-    them in which people hold themselves otherwise (`training.lifters.bent`). depthless: share of all clips
+    them in which people hold themselves otherwise (`training.mocap.bent`). depthless: share of all clips
     whose depth is withheld, as with 2D nets that give none. rolled: share of all clips whose camera is rolled
     by up to 35 degrees more. levelled: share of all clips of whose camera the tilt is told, off by half a
     degree to twelve. resized: by how much people of records differ in size from how they were drawn

@@ -11,6 +11,7 @@ import numpy as np
 
 from realtime.errors import UsageError
 from realtime.types import FloatArray, ImageArray
+from training.mocap.bent import held_otherwise
 from training.mocap.perform import perform
 from training.mocap.split import select
 from training.mocap.takes import load_takes
@@ -41,7 +42,8 @@ class ClipSettings:
     """What clips are like. people: how likely one, two and three people are.
 
     oversampling: pixels drawn for one of the image, along each side. long_side_px: its least and most.
-    part: which takes of the motion are used, "all", "training", "validation" or "test".
+    part: which takes of the motion are used, "all", "training", "validation" or "test". bent: share of the
+    people who hold themselves otherwise than their take does (`training.mocap.bent`).
     """
 
     frames: int = 90
@@ -50,6 +52,7 @@ class ClipSettings:
     oversampling: int = 2
     long_side_px: tuple[int, int] = (320, 960)
     part: str = "all"
+    bent: float = 0.0
 
     def __post_init__(self) -> None:
         low, high = self.long_side_px
@@ -57,6 +60,8 @@ class ClipSettings:
             raise UsageError("a clip needs a frame or more, 1 to 240 a second, and oversampling from 1 to 3")
         if not 64 <= low <= high <= 4096:
             raise UsageError(f"image sides must lie between 64 and 4096 pixels, not {low} to {high}")
+        if not 0 <= self.bent <= 1:
+            raise UsageError(f"the share of people who are bent must lie between 0 and 1, not {self.bent:g}")
         if min(self.people) < 0 or sum(self.people) <= 0:
             raise UsageError("say how likely one, two and three people are, not all zero")
 
@@ -119,6 +124,8 @@ class Studio:
         actor = cast_person(self._data, rng)
         take = self._takes[int(rng.choice(len(self._takes), p=self._chances))]
         pace = rng.uniform(*_PACE)
+        if self._settings.bent and rng.random() < self._settings.bent:
+            take = replace(take, joints_m=held_otherwise(rng, take.joints_m), source=None)
         pose = perform(actor.body, actor.figure.soles(actor.body), take, self._settings.fps / pace)
         start = int(rng.integers(len(pose.root_m) - self._settings.frames + 1))
         pose = pose[start : start + self._settings.frames]

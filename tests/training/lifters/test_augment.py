@@ -8,7 +8,8 @@ import pytest
 from realtime.skeleton import H36M17
 from realtime.types import Array, FloatArray
 from tests.training.walking import walker_m, walkers
-from training.lifters.augment import ClipSampler, assemble, bone_lengths, torso_axes
+from training.lifters.augment import ClipSampler, bone_lengths
+from training.mocap.bones import assemble, torso_axes
 from training.mocap.motion import Motion, Sequence
 
 CHILD = [H36M17.index(c) for c, _ in H36M17.bones]

@@ -9,8 +9,8 @@ from realtime.skeleton import H36M17
 from realtime.types import Array, FloatArray
 from tests.training.records.made_up import turned_walker_m
 from tests.training.walking import walker_m
-from training.lifters.augment import assemble, torso_axes
 from training.lifters.crouch import crouched, depths, over_the_feet
+from training.mocap.bones import assemble, torso_axes
 
 CLIPS, FRAMES = 24, 12
 CHILD = [H36M17.index(c) for c, _ in H36M17.bones]

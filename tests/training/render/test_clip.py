@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,19 @@ def test_only_the_wanted_part_of_the_motion_is_used(shared_data: Path) -> None:
     assert subjects <= {"cmu-03", "cmu-07", "cmu-08", "cmu-16"}
 
 
+def test_bent_people_hold_themselves_otherwise_and_stand_on_the_floor(
+    studio: Studio, shared_data: Path
+) -> None:
+    settings = replace(SMALL, bent=1.0)
+    bent = Studio(shared_data / "makehuman", [shared_data / "mocap" / "cmu_h36m17_30hz.npz"], settings)
+    for number in range(3):
+        (_, truth), (_, plain) = drawn(bent, number), drawn(studio, number)
+        assert truth.takes[0] == plain.takes[0]
+        assert np.isfinite(truth.pose_m).all()
+        ankles = truth.pose_m[..., [3, 6], :] @ truth.up
+        assert (truth.floor_m + ankles > -0.02).all()
+
+
 def test_a_take_with_a_skeleton_serves_too(shared_data: Path) -> None:
     settings = ClipSettings(frames=4, oversampling=1, long_side_px=(128, 192), people=(1, 0, 0))
     studio = Studio(shared_data / "makehuman", [shared_data / "mocap" / "raw" / "16_58.amc"], settings)
@@ -96,6 +110,7 @@ def test_a_take_with_a_skeleton_serves_too(shared_data: Path) -> None:
         ({"frames": 0}, "frame"),
         ({"long_side_px": (10, 20)}, "64"),
         ({"people": (0, 0, 0)}, "how likely"),
+        ({"bent": 1.5}, "between 0 and 1"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object], words: str) -> None:

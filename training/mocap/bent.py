@@ -12,9 +12,9 @@ import numpy as np
 
 from realtime.skeleton import H36M17
 from realtime.types import FloatArray
+from training.mocap.bones import CHILDREN, assemble, torso_axes, vectors_of
 from training.mocap.rotations import axis_angle, unit
 
-_CHILDREN: Final[list[int]] = [H36M17.index(c) for c, _ in H36M17.bones]
 _UPPER = ("neck", "head", "l_shoulder", "l_elbow", "l_wrist", "r_shoulder", "r_elbow", "r_wrist")
 
 _PARTS: Final[tuple[tuple[tuple[str, ...], tuple[float, float, float]], ...]] = (
@@ -39,9 +39,15 @@ def bent(rng: np.random.Generator, vectors_m: FloatArray, axes: FloatArray) -> F
     """
     local = vectors_m @ axes
     for joints, spreads_deg in _PARTS:
-        bones = [_CHILDREN.index(H36M17.index(joint)) for joint in joints]
+        bones = [CHILDREN.index(H36M17.index(joint)) for joint in joints]
         drawn = np.clip(rng.normal(size=(len(vectors_m), 3)), -_MOST_SPREADS, _MOST_SPREADS)
         angles = np.radians(drawn * spreads_deg)
         turn = axis_angle(unit(angles), np.linalg.norm(angles, axis=-1))
         local[:, :, bones] = np.einsum("bij,btkj->btki", turn, local[:, :, bones])
     return np.asarray(local @ axes.swapaxes(-1, -2), np.float32)
+
+
+def held_otherwise(rng: np.random.Generator, joints_m: FloatArray) -> FloatArray:
+    """A motion's joints (T, 17, 3) with the body's parts turned as `bent` does, the pelvis where it was."""
+    vectors_m = bent(rng, vectors_of(joints_m)[None], torso_axes(joints_m)[None])[0]
+    return assemble(joints_m[:, H36M17.index("pelvis")], vectors_m)

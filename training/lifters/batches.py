@@ -15,6 +15,7 @@ from realtime.skeleton import H36M17
 from realtime.types import Array, FloatArray
 from training.lifters.augment import ClipSampler
 from training.lifters.batch import Batch, Past
+from training.lifters.borrowed import BorrowedErrors
 from training.lifters.cameras import ANY, USUAL, joined, look_at, rays_of
 from training.lifters.noise import Seen, any_net, corrupt, hide, shipped_error_model
 from training.lifters.replay import Clips, ReplaySampler
@@ -59,7 +60,8 @@ class Mixture:
     whose depth is withheld, as with 2D nets that give none. rolled: share of all clips whose camera is rolled
     by up to 35 degrees more. levelled: share of all clips of whose camera the tilt is told, off by half a
     degree to twelve. resized: by how much people of records differ in size from how they were drawn
-    (`ReplaySampler.sample`).
+    (`ReplaySampler.sample`). borrowed: share of clips of motion that borrow their errors from records, taken
+    from those through the error model.
     """
 
     exact: float = 0.45
@@ -71,10 +73,12 @@ class Mixture:
     rolled: float = 0.0
     levelled: float = 0.0
     resized: float = 0.0
+    borrowed: float = 0.0
 
     def __post_init__(self) -> None:
-        if min(self.exact, self.records) < 0 or self.exact + self.records > 1:
-            raise UsageError("shares of exact 2D and of records must lie between 0 and 1, their sum too")
+        shares = (self.exact, self.records, self.borrowed)
+        if min(shares) < 0 or sum(shares) > 1:
+            raise UsageError("shares of exact 2D, records, borrowed must lie between 0 and 1, their sum too")
         for name in ("depthless", "rolled", "levelled", "resized"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name} must lie between 0 and 1, not {getattr(self, name):g}")
@@ -90,6 +94,7 @@ class Draws:
     replay: ReplaySampler | None = None
     errors: ErrorModel = field(default_factory=shipped_error_model)
     mixture: Mixture = field(default_factory=Mixture)
+    borrowed: BorrowedErrors | None = None
 
 
 def draw_batch(draws: Draws, size: BatchSize, seed: tuple[int, ...]) -> Batch:
@@ -133,8 +138,16 @@ def _from_motion(rng: np.random.Generator, draws: Draws, size: BatchSize, clips:
     camera_m = cameras.joints(world_m)
     rays = rays_of(camera_m)
     seen = corrupt(rng, camera_m, rays, draws.errors, draws.mixture.kind, any_net)
-    exact_share = draws.mixture.exact / max(1e-9, 1 - (draws.mixture.records if draws.replay else 0))
-    exact = (rng.random(clips) < exact_share)[:, None, None]
+    of_motion = max(1e-9, 1 - (draws.mixture.records if draws.replay else 0))
+    drawn, exact_share = rng.random(clips), draws.mixture.exact / of_motion
+    exact = (drawn < exact_share)[:, None, None]
+    if draws.borrowed and draws.mixture.borrowed:
+        borrowing = (drawn >= exact_share) & (drawn < exact_share + draws.mixture.borrowed / of_motion)
+        lent = draws.borrowed.corrupt(rng, camera_m[borrowing], rays[borrowing], size.frames)
+        for mine, others in zip(
+            (seen.rays, seen.score, seen.depth), (lent.rays, lent.score, lent.depth), strict=True
+        ):
+            mine[borrowing] = others
     score = np.where(exact, rng.choice(_WHOLE_SCORES, (clips, 1, 1)), hide(rng, seen.score))
     kept = rng.random((clips, 1, 1)) < _OUTSIDE_KEPT
     score = np.where((cameras.in_image(camera_m) | kept) & (camera_m[..., 2] >= _BEHIND_M), score, 0.0)

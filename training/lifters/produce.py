@@ -14,6 +14,7 @@ from realtime.errors import ModelError, UsageError
 from realtime.manifest import Manifest
 from training.lifters.augment import ClipSampler
 from training.lifters.batches import Draws
+from training.lifters.borrowed import BorrowedErrors
 from training.lifters.card import Measured, Story, origin_of, write_card
 from training.lifters.config import Config
 from training.lifters.evaluate import Conditions, evaluate
@@ -58,8 +59,14 @@ def produce(task: Production, config: Config, plan: Plan, say: Callable[[str], o
                 f"{task.motion_file} has no {side} subjects: see training/mocap/split.py for them"
             )
     trained = find_system(config.system, config.loss)
-    replay = ReplaySampler(joined([load_records(path) for path in task.records])) if task.records else None
-    draws = Draws(ClipSampler(train), replay, error_model_named(config.errors), config.mixture)
+    records = joined([load_records(path) for path in task.records]) if task.records else None
+    draws = Draws(
+        ClipSampler(train),
+        ReplaySampler(records) if records else None,
+        error_model_named(config.errors),
+        config.mixture,
+        BorrowedErrors(records) if records and config.mixture.borrowed else None,
+    )
     checks = Draws(ClipSampler(validation), mixture=config.mixture)
     try:
         task.out.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from training.records.store import Records
 
 _PELVIS = H36M17.index("pelvis")
 _LEAST_FOUND = 0.3
-_HELD_OUT = frozenset(TEST_SUBJECTS + VALIDATION_SUBJECTS)
+HELD_OUT = frozenset(TEST_SUBJECTS + VALIDATION_SUBJECTS)
 _MIRROR = np.array([-1, 1], np.float32)
 
 
@@ -37,6 +37,22 @@ def seen_by_net(records: Records) -> Seen:
     return Seen(rays, score.astype(np.float32), np.where(known[:, None], depth, 0).astype(np.float32))
 
 
+def drawable(records: Records, held_out: Set[str]) -> Array:
+    """Which clips may be trained on: of nobody held out, the person found in 30 % of the frames.
+
+    Raises UsageError where there are none.
+    """
+    sound = [
+        subject not in held_out and name not in RETARGETS_OF_HELD_OUT | UNRELIABLE
+        for name, subject in zip(records.name, records.subject, strict=True)
+    ]
+    found = np.array([records.found[span].mean() for span in records.bounds])
+    chosen = np.flatnonzero(np.array(sound) & (found >= _LEAST_FOUND))
+    if not len(chosen):
+        raise UsageError("the records show nobody who may be trained on: render the training part")
+    return chosen
+
+
 @dataclass(frozen=True, slots=True)
 class Clips:
     """Clips as they are seen: (B, T, 17, ...). camera_m: the truth. up: (B, 3) the world's, camera axes."""
@@ -53,7 +69,7 @@ class ReplaySampler:
     held_out: others than `training.mocap.split` names, where a comparison holds out people of its own.
     """
 
-    def __init__(self, records: Records, held_out: Set[str] = _HELD_OUT) -> None:
+    def __init__(self, records: Records, held_out: Set[str] = HELD_OUT) -> None:
         sound = [
             subject not in held_out and name not in RETARGETS_OF_HELD_OUT | UNRELIABLE
             for name, subject in zip(records.name, records.subject, strict=True)

@@ -17,6 +17,7 @@ from tests.training.walking import walkers
 from training.lifters.augment import ClipSampler
 from training.lifters.batch import Batch, Past
 from training.lifters.batches import BatchSize, Draws, Mixture, draw_batch
+from training.lifters.borrowed import BorrowedErrors
 from training.lifters.replay import Clips, ReplaySampler
 
 SIZE = BatchSize(clips=40, frames=10, past=6)
@@ -96,6 +97,17 @@ def test_the_share_of_records_is_replayed(
 ) -> None:
     draw_batch(Draws(motion, replay, mixture=Mixture(exact=0.2, records=share)), SIZE, (0, 0))
     assert sum(replay.asked) == clips
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_share_of_the_clips_borrows_its_errors(motion: ClipSampler, share: float) -> None:
+    made = exact_records(clips=4, frames=30)
+    marked = np.float32(0.77)
+    lender = BorrowedErrors(replace(made, score=np.full_like(made.score, marked)))
+    mixture = Mixture(exact=0, records=0, borrowed=share)
+    batch = draw_batch(Draws(motion, mixture=mixture, borrowed=lender), BatchSize(200, 12, 4), (0,))
+    borrowing = (batch.score == float(marked)).flatten(1).any(dim=1).float().mean()
+    assert share - 0.15 < borrowing <= share + 0.1
 
 
 def test_records_are_shown_as_they_were_seen(motion: ClipSampler, replay: Counted) -> None:

@@ -141,8 +141,8 @@ def _from_motion(rng: np.random.Generator, draws: Draws, size: BatchSize, clips:
     of_motion = max(1e-9, 1 - (draws.mixture.records if draws.replay else 0))
     drawn, exact_share = rng.random(clips), draws.mixture.exact / of_motion
     exact = (drawn < exact_share)[:, None, None]
-    if draws.borrowed and draws.mixture.borrowed:
-        borrowing = (drawn >= exact_share) & (drawn < exact_share + draws.mixture.borrowed / of_motion)
+    borrowing = (drawn >= exact_share) & (drawn < exact_share + draws.mixture.borrowed / of_motion)
+    if draws.borrowed and borrowing.any():
         lent = draws.borrowed.corrupt(rng, camera_m[borrowing], rays[borrowing], size.frames)
         for mine, others in zip(
             (seen.rays, seen.score, seen.depth), (lent.rays, lent.score, lent.depth), strict=True

@@ -110,6 +110,14 @@ def test_a_share_of_the_clips_borrows_its_errors(motion: ClipSampler, share: flo
     assert share - 0.15 < borrowing <= share + 0.1
 
 
+def test_a_batch_in_which_nobody_borrows_is_drawn_too(motion: ClipSampler) -> None:
+    lender = BorrowedErrors(exact_records(clips=4, frames=30))
+    mixture = Mixture(exact=0.9, records=0, borrowed=0.05)
+    for seed in range(8):
+        batch = draw_batch(Draws(motion, mixture=mixture, borrowed=lender), BatchSize(2, 6, 2), (seed,))
+        assert torch.isfinite(batch.rays).all()
+
+
 def test_records_are_shown_as_they_were_seen(motion: ClipSampler, replay: Counted) -> None:
     batch = draw_batch(Draws(motion, replay, mixture=Mixture(0, 1)), SIZE, (0, 0))
     assert sum(replay.asked) == 40

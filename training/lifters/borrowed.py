@@ -41,8 +41,9 @@ class BorrowedErrors:
 
     def __init__(self, records: Records, held_out: Set[str] = HELD_OUT) -> None:
         seen = seen_by_net(records)
-        size = _sizes(records.pose_m, records.height_m[records.clip_of])
-        rays, shares = _exact(records.pose_m, records.height_m[records.clip_of])
+        stature_m = records.height_m[records.clip_of]
+        size, shares = _sizes(records.pose_m, stature_m), true_shares(records.pose_m, stature_m)
+        rays = rays_of(records.pose_m)
         sound = np.asarray((records.pose_m[..., 2] > _BEHIND_M) & (seen.score > 0))
         off = np.where(sound[..., None], (seen.rays - rays) / size[:, None, None], 0)
         self._off, self._score = off.astype(np.float32), np.where(sound, seen.score, 0).astype(np.float32)
@@ -121,11 +122,6 @@ def _moments(frames: int) -> Array:
 def _sizes(camera_m: FloatArray, stature_m: FloatArray) -> FloatArray:
     """How large people look, as an angle: their stature over their distance."""
     return np.asarray(stature_m / np.maximum(camera_m[..., _PELVIS, 2], _NEAREST_M), np.float32)
-
-
-def _exact(camera_m: FloatArray, stature_m: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Rays and depths, those as shares of the stature."""
-    return rays_of(camera_m), true_shares(camera_m, stature_m)
 
 
 def _looks(rays: FloatArray, shares: FloatArray, size: FloatArray) -> FloatArray:

@@ -16,18 +16,17 @@ import click
 import cv2
 import numpy as np
 
+from realtime.bones import CHILD, PARENT
 from realtime.errors import PoseError
 from realtime.machine import processor
 from realtime.models.catalogue import lifter_names
 from realtime.skeleton import H36M17
 from realtime.stream.assemble import Options, assemble, find_intrinsics, find_source
 from realtime.types import Array, FloatArray
-from training.mocap.bones import torso_axes
+from training.mocap.bones import torso_axes, vectors_of
 
 RESULTS = Path(__file__).parent / "results"
 VIDEOS = ("pose_1", "pose_squats", "walk_side", "two_people")
-_CHILDREN = [H36M17.index(child) for child, _ in H36M17.bones]
-_PARENTS = [H36M17.index(parent) for _, parent in H36M17.bones]
 _LEGS = {side: H36M17.indices(f"{side}_hip", f"{side}_knee", f"{side}_ankle") for side in "lr"}
 _PIXELS_A_METRE = 110
 
@@ -53,7 +52,7 @@ def poses(video: Path, lifter: str, people: int) -> list[FloatArray]:
 
 def figures(pose_m: FloatArray) -> dict[str, float]:
     """How steady, even, upright and bent one person (T, 17, 3) is."""
-    spans = np.linalg.norm(pose_m[:, _CHILDREN] - pose_m[:, _PARENTS], axis=-1)
+    spans = np.linalg.norm(vectors_of(pose_m), axis=-1)
     varies = 100 * spans.std(axis=0) / spans.mean(axis=0)
     legs = {side: pose_m[:, joints] for side, joints in _LEGS.items()}
     lengths = {s: np.linalg.norm(np.diff(leg, axis=1), axis=-1).sum(axis=1) for s, leg in legs.items()}
@@ -109,7 +108,7 @@ def side_views(pose_m: FloatArray, columns: int = 10) -> Array:
 def _drawn(flat: FloatArray) -> Array:
     cell = np.full((240, 160, 3), 255, np.uint8)
     at = (flat * _PIXELS_A_METRE + np.array([80, 115])).round().astype(int)
-    for child, parent in zip(_CHILDREN, _PARENTS, strict=True):
+    for child, parent in zip(CHILD, PARENT, strict=True):
         name = H36M17.joints[child]
         colour = (
             (200, 80, 0) if name.startswith("l_") else (0, 90, 220) if name.startswith("r_") else (60, 60, 60)

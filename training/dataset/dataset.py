@@ -122,12 +122,7 @@ def write_dataset(
             written.add(counts)
             progress(counts[0])
 
-        try:
-            run_jobs(Jobs(_WriterFactory(factory, out, settings), missing), processes, report)
-        except BaseException:
-            # A process that is made to end while it clears up leaves its part.
-            remove_parts(out / _CLIPS)
-            raise
+        run_jobs(Jobs(_WriterFactory(factory, out, settings), missing), processes, report)
         if not (out / _CONTACT).exists():
             with whole(out / _CONTACT) as part:
                 part.write_bytes(jpeg(contact_sheet(_panels(out, settings.clips, form))))

@@ -27,8 +27,8 @@ def resumed(path: Path, header: Header, size: str) -> Iterator[bool]:
     """Hold the folder of the header file `path` for one run; gives whether the folder has grown or is new.
 
     The header is written first of all. One that is there must be the same, but the number at the key
-    `size`, which may grow. What an interrupted run left half written is removed. Waits while another
-    process holds the folder. Raises UsageError for a folder that is something else, naming the difference.
+    `size`, which may grow. What is half written is removed, of this run and the ones before. Waits while
+    another process holds the folder. Raises UsageError for a folder that is something else, naming how.
     """
     folder = path.parent
     with contextlib.ExitStack() as held:
@@ -45,7 +45,14 @@ def resumed(path: Path, header: Header, size: str) -> Iterator[bool]:
         if grown:
             with whole(path) as part:
                 part.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
-        yield grown
+        try:
+            yield grown
+        except BaseException:
+            # A process that is made to end while it clears up leaves its part.
+            with contextlib.suppress(OSError):
+                for place in (folder, *(entry for entry in folder.iterdir() if entry.is_dir())):
+                    remove_parts(place)
+            raise
 
 
 def _check(path: Path, wanted: Header, size: str) -> bool:

@@ -7,11 +7,12 @@ import math
 
 import numpy as np
 
+from realtime.bones import CHILD, MIRROR, bone_of
 from realtime.skeleton import H36M17
 from realtime.types import Array, FloatArray
 from training.lifters.crouch import crouched, depths, over_the_feet
 from training.mocap.bent import bent
-from training.mocap.bones import CHILDREN, assemble, torso_axes, vectors_of
+from training.mocap.bones import assemble, torso_axes, vectors_of
 from training.mocap.motion import Motion
 from training.mocap.rotations import axis_angle
 
@@ -30,7 +31,7 @@ _FOREARM_FACTORS = (0.95, 1.4)
 _STANDING_SHARE = 0.3
 _PELVIS_HEIGHT_M = 0.95
 _BORROWED_ARM_SHARE = 0.3
-_ARMS = [[CHILDREN.index(H36M17.index(f"{side}_{part}")) for part in ("elbow", "wrist")] for side in "lr"]
+_ARMS = [[bone_of(f"{side}_{part}") for part in ("elbow", "wrist")] for side in "lr"]
 
 # One retargeted body whose world translation is unreliable, and whose joints sit elsewhere on the
 # spine: its takes lend bone directions only.
@@ -45,9 +46,7 @@ def bone_lengths(positions_m: FloatArray) -> FloatArray:
 
 def _symmetric(values: Array) -> FloatArray:
     """(..., 16) with each side's bone replaced by the mean of both sides."""
-    mirror = H36M17.mirror
-    twin = [CHILDREN.index(mirror[c]) for c in CHILDREN]
-    return np.asarray((values + values[..., twin]) / 2, np.float32)
+    return np.asarray((values + values[..., MIRROR]) / 2, np.float32)
 
 
 def _on_body(vectors: FloatArray, lengths_m: FloatArray) -> FloatArray:
@@ -146,10 +145,10 @@ class ClipSampler:
         """Bone lengths (clips, 16) metres and the factor (clips,) on stature."""
         adult = np.clip(rng.normal(1.0, 0.055, clips), *_ADULT_SCALE)
         stature = np.where(rng.random(clips) < _CHILD_SHARE, rng.uniform(*_CHILD_SCALE, clips), adult)
-        factors = np.clip(rng.normal(1.0, _BONE_SPREAD, (clips, len(CHILDREN))), 0.8, 1.2)
+        factors = np.clip(rng.normal(1.0, _BONE_SPREAD, (clips, len(CHILD))), 0.8, 1.2)
         long = rng.random(clips) < _LONG_FOREARM_SHARE
         forearm = np.where(long, rng.uniform(*_FOREARM_FACTORS, clips), rng.normal(1.0, 0.05, clips))
-        for bone, child in enumerate(CHILDREN):
+        for bone, child in enumerate(CHILD):
             if H36M17.joints[child].endswith("wrist"):
                 factors[:, bone] = forearm
         share = rng.random((clips, 1))

@@ -17,20 +17,20 @@ from realtime.errors import UsageError
 from realtime.skeleton import H36M17
 from realtime.types import Array, FloatArray
 from training.lifters.cameras import rays_of
-from training.lifters.noise import Seen, statures_m
-from training.lifters.replay import HELD_OUT, drawable, seen_by_net
+from training.lifters.noise import Seen, sizes, statures_m
+from training.lifters.replay import HELD_OUT, drawable, mirrored, seen_by_net
 from training.records.depth_model import fit_depth, true_shares
 from training.records.store import Records
 
 _PELVIS = H36M17.index("pelvis")
-_NEAREST_M, _BEHIND_M = 0.3, 0.15
+_BEHIND_M = 0.15
 _LOOKED_AT = 4
 """At how many moments of a clip a donor is compared with it."""
 _DONORS = 6
 """One of so many that look most alike is drawn."""
 _STRIDE = 3
 _FARTHEST = 2.0
-_MIRROR = np.array([-1, 1], np.float32)
+_MIRROR = np.array([-1, 1, 1], np.float32)
 
 
 class BorrowedErrors:
@@ -42,7 +42,7 @@ class BorrowedErrors:
     def __init__(self, records: Records, held_out: Set[str] = HELD_OUT) -> None:
         seen = seen_by_net(records)
         stature_m = records.height_m[records.clip_of]
-        size, shares = _sizes(records.pose_m, stature_m), true_shares(records.pose_m, stature_m)
+        size, shares = sizes(records.pose_m, stature_m), true_shares(records.pose_m, stature_m)
         rays = rays_of(records.pose_m)
         sound = np.asarray((records.pose_m[..., 2] > _BEHIND_M) & (seen.score > 0))
         off = np.where(sound[..., None], (seen.rays - rays) / size[:, None, None], 0)
@@ -51,11 +51,9 @@ class BorrowedErrors:
         self._depth = fit_depth(records)
         known: Array = np.any(seen.depth, axis=1, keepdims=True)
         self._depth_known = known[:, 0]
-        told = shares @ self._depth.matrix.T + self._depth.offset if self._depth else shares
+        told = self._depth.mean(shares) if self._depth else shares
         self._depth_off = np.where(known, seen.depth / size[:, None] - told, 0).astype(np.float32)
-        chosen = drawable(records, held_out)
-        self._clips = [range(span.start, span.stop) for span in (records.bounds[clip] for clip in chosen)]
-        self._clip_of = records.clip_of
+        self._chosen, self._clip_of = drawable(records, held_out), records.clip_of
         self._bounds = np.array([(span.start, span.stop) for span in records.bounds])
         self._windows: dict[int, _Windows] = {}
 
@@ -67,31 +65,27 @@ class BorrowedErrors:
         """
         clips, total = rays.shape[:2]
         stature_m = np.broadcast_to(statures_m(camera_m)[:, None], (clips, total))
-        size, shares = _sizes(camera_m, stature_m), true_shares(camera_m, stature_m)
+        size, shares = sizes(camera_m, stature_m), true_shares(camera_m, stature_m)
         flipped = np.asarray(rng.random(clips) < 0.5)
         start = self._donors(rng, _looks(rays, shares, size), flipped, frames)
         first, last = self._bounds[self._clip_of[start]].T
         later = np.floor(rng.uniform(first[:, None], last[:, None], (clips, total - frames))).astype(np.int64)
         index = np.concatenate([start[:, None] + np.arange(frames), later], axis=1)
-        off, score, depth_off = self._off[index], self._score[index], self._depth_off[index]
-        side, swap = flipped[:, None, None], H36M17.mirror
-        off = np.where(side[..., None], off[:, :, swap] * _MIRROR, off)
-        score = np.where(side, score[:, :, swap], score)
-        depth_off = np.where(side, depth_off[:, :, swap], depth_off)
-        depth = np.zeros(score.shape)
+        lent = mirrored(Seen(self._off[index], self._score[index], self._depth_off[index]), flipped)
+        depth: Array = np.zeros(lent.score.shape)
         if self._depth:
-            depth = (shares @ self._depth.matrix.T + self._depth.offset + depth_off) * size[..., None]
+            depth = (self._depth.mean(shares) + lent.depth) * size[..., None]
             depth[..., _PELVIS] = 0
             depth *= self._depth_known[index][..., None]
-        seen = rays + off * size[..., None, None]
-        return Seen(seen.astype(np.float32), score, depth.astype(np.float32))
+        seen = rays + lent.rays * size[..., None, None]
+        return Seen(seen.astype(np.float32), lent.score, depth.astype(np.float32))
 
     def _donors(self, rng: np.random.Generator, looks: FloatArray, flipped: Array, frames: int) -> Array:
         """(B,) the frame from which on a clip of the records is like each of these, some of them mirrored."""
         windows = self._windows.get(frames) or self._windows.setdefault(frames, self._of_length(frames))
         asked = looks[:, _moments(frames)]
-        mirrored = asked[:, :, H36M17.mirror] * np.append(_MIRROR, np.float32(1))
-        asked = np.where(flipped[:, None, None, None], mirrored, asked).reshape(len(looks), -1)
+        other_side = asked[:, :, H36M17.mirror] * _MIRROR
+        asked = np.where(flipped[:, None, None, None], other_side, asked).reshape(len(looks), -1)
         far = windows.squares - 2 * (asked @ windows.looks.T)
         donors = min(_DONORS, len(windows.start))
         near = np.argpartition(far, donors - 1, axis=1)[:, :donors]
@@ -99,7 +93,8 @@ class BorrowedErrors:
 
     def _of_length(self, frames: int) -> _Windows:
         """All windows of the records that donors may be."""
-        start = np.concatenate([np.arange(c.start, c.stop - frames + 1, _STRIDE) for c in self._clips])
+        spans = self._bounds[self._chosen]
+        start = np.concatenate([np.arange(first, last - frames + 1, _STRIDE) for first, last in spans])
         if not len(start):
             raise UsageError(f"no clip of the records lasts {frames} frames: record longer ones")
         looks = self._looks[start[:, None] + _moments(frames)].reshape(len(start), -1)
@@ -117,11 +112,6 @@ class _Windows(NamedTuple):
 def _moments(frames: int) -> Array:
     """The frames of a window at which it is compared."""
     return np.linspace(0, frames - 1, _LOOKED_AT).round().astype(np.int64)
-
-
-def _sizes(camera_m: FloatArray, stature_m: FloatArray) -> FloatArray:
-    """How large people look, as an angle: their stature over their distance."""
-    return np.asarray(stature_m / np.maximum(camera_m[..., _PELVIS, 2], _NEAREST_M), np.float32)
 
 
 def _looks(rays: FloatArray, shares: FloatArray, size: FloatArray) -> FloatArray:

@@ -10,15 +10,15 @@ import math
 
 import numpy as np
 
+from realtime.bones import bone_of
 from realtime.skeleton import H36M17
 from realtime.types import Array, FloatArray
 from training.mocap.rotations import axis_angle, unit
 
-_CHILDREN = [H36M17.index(c) for c, _ in H36M17.bones]
-_THIGHS = {side: _CHILDREN.index(H36M17.index(f"{side}_knee")) for side in "lr"}
-_SHANKS = {side: _CHILDREN.index(H36M17.index(f"{side}_ankle")) for side in "lr"}
+_THIGHS = {side: bone_of(f"{side}_knee") for side in "lr"}
+_SHANKS = {side: bone_of(f"{side}_ankle") for side in "lr"}
 _TRUNK = [
-    _CHILDREN.index(H36M17.index(j))
+    bone_of(j)
     for j in H36M17.joints
     if j.endswith(("spine", "thorax", "neck", "head", "shoulder", "elbow", "wrist"))
 ]

@@ -59,6 +59,11 @@ def statures_m(pose_m: FloatArray) -> FloatArray:
     return np.asarray(STATURE_RATIO * np.median(bone_paths_m(pose_m), axis=1), np.float32)
 
 
+def sizes(camera_m: FloatArray, stature_m: FloatArray) -> FloatArray:
+    """How large people (..., 17, 3) look, as an angle (...): their stature (...) over their distance."""
+    return np.asarray(stature_m / np.maximum(camera_m[..., _PELVIS, 2], _NEAREST_M), np.float32)
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What a 2D net says: rays (B, T, 17, 2), score (B, T, 17), depth (B, T, 17) in the unit of rays."""
@@ -83,8 +88,7 @@ def corrupt(
     """
     clips = len(rays)
     height_m = statures_m(camera_m)
-    distance_m = np.maximum(camera_m[:, :, _PELVIS, 2], _NEAREST_M)
-    size = np.asarray(height_m[:, None] / distance_m, np.float32)
+    size = sizes(camera_m, height_m[:, None])
     seen, score = model.draw(rng, rays, size, correlated=kind != "gt", kind=kind)
     depth: FloatArray = np.zeros(score.shape, np.float32)
     if model.depth is not None:

@@ -53,6 +53,16 @@ def drawable(records: Records, held_out: Set[str]) -> Array:
     return chosen
 
 
+def mirrored(seen: Seen, flipped: Array) -> Seen:
+    """Clips (B, T, ...), those flipped (B,) as a mirror shows them, left and right joints changed over."""
+    side, swap = flipped[:, None, None], H36M17.mirror
+    return Seen(
+        np.where(side[..., None], seen.rays[:, :, swap] * _MIRROR, seen.rays),
+        np.where(side, seen.score[:, :, swap], seen.score),
+        np.where(side, seen.depth[:, :, swap], seen.depth),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Clips:
     """Clips as they are seen: (B, T, 17, ...). camera_m: the truth. up: (B, 3) the world's, camera axes."""
@@ -70,14 +80,7 @@ class ReplaySampler:
     """
 
     def __init__(self, records: Records, held_out: Set[str] = HELD_OUT) -> None:
-        sound = [
-            subject not in held_out and name not in RETARGETS_OF_HELD_OUT | UNRELIABLE
-            for name, subject in zip(records.name, records.subject, strict=True)
-        ]
-        found = np.array([records.found[span].mean() for span in records.bounds])
-        self._chosen = np.flatnonzero(np.array(sound) & (found >= _LEAST_FOUND))
-        if not len(self._chosen):
-            raise UsageError("the records show nobody who may be trained on: render the training part")
+        self._chosen = drawable(records, held_out)
         self._seen = seen_by_net(records)
         self._camera_m, self._up = records.pose_m, records.up
         self._starts = np.array([span.start for span in records.bounds])
@@ -104,15 +107,12 @@ class ReplaySampler:
         time = np.minimum(np.where(time > last, 2 * last - time, time), last)
         other = np.floor(rng.random((clips, past)) * (last + 1))
         index = (self._starts[clip][:, None] + np.concatenate([time, other], axis=1)).astype(np.int64)
-        rays, score, depth = self._seen.rays[index], self._seen.score[index], self._seen.depth[index]
+        seen = Seen(self._seen.rays[index], self._seen.score[index], self._seen.depth[index])
         camera_m = self._camera_m[index]
         if resized:
             camera_m = camera_m * np.exp(resized * rng.normal(0, 1, (clips, 1, 1, 1)))
         flipped: Array = rng.random(clips) < 0.5
-        swap, side = H36M17.mirror, flipped[:, None, None]
-        rays = np.where(side[..., None], rays[:, :, swap] * _MIRROR, rays)
-        camera_m = np.where(side[..., None], camera_m[:, :, swap] * np.append(_MIRROR, 1), camera_m)
-        score = np.where(side, score[:, :, swap], score)
-        depth = np.where(side, depth[:, :, swap], depth)
+        other_side = camera_m[:, :, H36M17.mirror] * np.append(_MIRROR, 1)
+        camera_m = np.where(flipped[:, None, None, None], other_side, camera_m)
         up = np.where(flipped[:, None], self._up[clip] * np.append(_MIRROR, 1), self._up[clip])
-        return Clips(Seen(rays, score, depth), camera_m.astype(np.float32), up.astype(np.float32))
+        return Clips(mirrored(seen, flipped), camera_m.astype(np.float32), up.astype(np.float32))

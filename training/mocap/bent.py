@@ -10,9 +10,10 @@ from typing import Final
 
 import numpy as np
 
+from realtime.bones import bone_of
 from realtime.skeleton import H36M17
 from realtime.types import FloatArray
-from training.mocap.bones import CHILDREN, assemble, torso_axes, vectors_of
+from training.mocap.bones import assemble, torso_axes, vectors_of
 from training.mocap.rotations import axis_angle, unit
 
 _UPPER = ("neck", "head", "l_shoulder", "l_elbow", "l_wrist", "r_shoulder", "r_elbow", "r_wrist")
@@ -39,7 +40,7 @@ def bent(rng: np.random.Generator, vectors_m: FloatArray, axes: FloatArray) -> F
     """
     local = vectors_m @ axes
     for joints, spreads_deg in _PARTS:
-        bones = [CHILDREN.index(H36M17.index(joint)) for joint in joints]
+        bones = [bone_of(joint) for joint in joints]
         drawn = np.clip(rng.normal(size=(len(vectors_m), 3)), -_MOST_SPREADS, _MOST_SPREADS)
         angles = np.radians(drawn * spreads_deg)
         turn = axis_angle(unit(angles), np.linalg.norm(angles, axis=-1))

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 
+from realtime.bones import CHILD, PARENT
 from realtime.skeleton import H36M17
 from realtime.types import FloatArray
 from training.mocap.rotations import unit
 
-CHILDREN: Final[list[int]] = [H36M17.index(child) for child, _ in H36M17.bones]
-PARENTS: Final[list[int]] = [H36M17.index(parent) for _, parent in H36M17.bones]
-"""The joints at the far and at the near end of each bone, in the order of `H36M17.bones`, parents first."""
-
 
 def vectors_of(joints_m: FloatArray) -> FloatArray:
-    """Bone vectors (..., 16, 3) of joints (..., 17, 3)."""
-    return np.asarray(joints_m[..., CHILDREN, :] - joints_m[..., PARENTS, :])
+    """Bone vectors (..., 16, 3) of joints (..., 17, 3), in the order of `H36M17.bones`, parents first."""
+    return np.asarray(joints_m[..., CHILD, :] - joints_m[..., PARENT, :])
 
 
 def assemble(root_m: FloatArray, bones_m: FloatArray) -> FloatArray:
     """Joints (..., 17, 3) from the pelvis (..., 3) and bone vectors (..., 16, 3)."""
     joints = np.empty((*bones_m.shape[:-2], len(H36M17), 3), np.float32)
     joints[..., H36M17.index("pelvis"), :] = root_m
-    for bone, (child, parent) in enumerate(zip(CHILDREN, PARENTS, strict=True)):
+    for bone, (child, parent) in enumerate(zip(CHILD, PARENT, strict=True)):
         joints[..., child, :] = joints[..., parent, :] + bones_m[..., bone, :]
     return joints
 

@@ -39,9 +39,13 @@ class DepthModel:
         fresh = np.sqrt(1 - self.correlation**2)
         for t in range(1, true_share.shape[-2]):
             white[..., t, :] = self.correlation * white[..., t - 1, :] + fresh * white[..., t, :]
-        seen = true_share @ self.matrix.T + self.offset + white @ self.factor.T
+        seen = self.mean(true_share) + white @ self.factor.T
         seen[..., _PELVIS] = 0.0
         return np.asarray(seen, np.float32)
+
+    def mean(self, true_share: FloatArray) -> Array:
+        """What the net says of true depths (..., 17) in the mean."""
+        return np.asarray(true_share @ self.matrix.T + self.offset)
 
     def node(self) -> dict[str, Any]:
         """What a file holds of it."""

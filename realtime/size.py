@@ -48,7 +48,6 @@ def bone_path_m(relative_m: FloatArray) -> float:
 
 
 def _path_weights() -> FloatArray:
-    """(16,) with which the bones add up to `bone_path_m`."""
     weights = np.zeros(len(MIRROR), np.float32)
     for joint in _SPINE_PATH[1:]:
         weights[bone_of(joint)] = 1.0
@@ -58,7 +57,8 @@ def _path_weights() -> FloatArray:
     return weights
 
 
-_PATH = _path_weights()
+BONE_PATH = _path_weights()
+"""(16,) with which the lengths of the bones add up to `bone_path_m`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class KnownSize:
     def factor(self, length_m: FloatArray) -> float:
         """From bones (16,) as the lifter has them to the true ones; 1 where nothing is known."""
         if self.stature_m is not None:
-            return self.stature_m / max(STATURE_RATIO * float(_PATH @ length_m), 1e-6)
+            return self.stature_m / max(STATURE_RATIO * float(BONE_PATH @ length_m), 1e-6)
         if self.limb is not None:
             return self.limb[1] / max(float(length_m[bone_of(LIMBS[self.limb[0]])]), 1e-6)
         return 1.0
@@ -201,4 +201,4 @@ class BodySize:
     @property
     def stature_m(self) -> float:
         """The body height that goes with the bones, scale included; 0 before the first pose."""
-        return self.factor * STATURE_RATIO * float(_PATH @ self.length_m)
+        return self.factor * STATURE_RATIO * float(BONE_PATH @ self.length_m)

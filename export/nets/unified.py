@@ -244,8 +244,8 @@ class Unified(nn.Module):
         for lag in lags:
             shift = max(lag, 0)
             picked = functional.pad(seen, (0, 0, shift, 0))[:, : size[1]].flatten(0, 1)
-            seen_then, which = _view_of(picked.unsqueeze(1)), LAGS.index(lag)
-            raw = self._heads(self._fused(hidden, code, bones, seen_then.features))[:, which : which + 1]
+            seen_then = _view_of(picked.unsqueeze(1))
+            raw = self._heads(self._fused(hidden, code, bones, seen_then.features), _only(lag))
             out[lag] = {k: v.unflatten(0, size) for k, v in self._place(raw, bones, seen_then).items()}  # type: ignore[no-untyped-call]
         return out
 
@@ -311,15 +311,15 @@ class Unified(nn.Module):
         fused = torch.relu(self.gather(torch.cat([hidden, *known], dim=-1))) + hidden
         return torch.cat([fused, *known], dim=-1)
 
-    def _heads(self, fused: Tensor) -> Tensor:
-        """What is said for every lag, (N, L, _SAID)."""
-        weight, bias = self._said_weights()
+    def _heads(self, fused: Tensor, lags: slice = slice(None)) -> Tensor:
+        """What is said for every lag, or for some of them, (N, L, _SAID)."""
+        weight, bias = self._said_weights(lags)
         return functional.linear(fused, weight.flatten(0, 1), bias.flatten()).reshape(-1, *bias.shape)
 
-    def _said_weights(self) -> tuple[Tensor, Tensor]:
+    def _said_weights(self, lags: slice = slice(None)) -> tuple[Tensor, Tensor]:
         """The head's weights (L, _SAID, features) and biases (L, _SAID) for what is `_SAID`."""
-        weight = self.answer_head.weight.reshape(len(LAGS), _OUT, -1)[:, self.said]
-        bias = self.answer_head.bias.reshape(len(LAGS), _OUT)[:, self.said]
+        weight = self.answer_head.weight.reshape(len(LAGS), _OUT, -1)[lags, self.said]
+        bias = self.answer_head.bias.reshape(len(LAGS), _OUT)[lags, self.said]
         return weight * self.said_scale[:, None], bias * self.said_scale + self.said_centre
 
     def _head(self, fused: Tensor, lag: Tensor) -> Tensor:
@@ -366,6 +366,11 @@ def _kept(frames: int, decay: float, like: Tensor) -> Tensor:
     """(T, T): how much of each frame's share is left at each later one."""
     age = torch.arange(frames)[:, None] - torch.arange(frames)
     return torch.where(age >= 0, decay ** age.clamp(min=0).to(like.dtype), torch.zeros(()))
+
+
+def _only(lag: int) -> slice:
+    """Where a lag is among `LAGS`."""
+    return slice(LAGS.index(lag), LAGS.index(lag) + 1)
 
 
 def _view_of(picked: Tensor) -> View:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from export.nets.bones import bones_of
 from export.nets.unified import LAPLACE_ONE_SIGMA
+from realtime.size import BONE_PATH
 from training.lifters.batch import Batch
 from training.lifters.systems.parts import mpjpe, weighted_mean
 
@@ -27,3 +29,15 @@ def depth_loss(root_depth: Tensor, sigma: Tensor, batch: Batch) -> Tensor:
     spread = sigma / root_depth / LAPLACE_ONE_SIGMA
     miss = (root_depth.log() - batch.root_depth.clamp(min=0.1).log()).abs()
     return weighted_mean(miss / spread + spread.log(), batch.weight[..., 0])
+
+
+def known_size_loss(root_depth: Tensor, bones_m: Tensor, batch: Batch) -> Tensor:
+    """Weighted mean miss of the log depth once a person's size is known, as where their height is given.
+
+    The depth is scaled as live (`realtime.size.KnownSize`), by true over said bones from the ankles to the
+    head. bones_m: (B, T, 16) as said. What nobody can see, how large a person is, falls out.
+    """
+    path = torch.from_numpy(BONE_PATH).to(bones_m.device)
+    true_m = bones_of(batch.pose).norm(dim=-1) @ path
+    scaled = root_depth.log() + true_m.log() - (bones_m @ path).log()
+    return weighted_mean((scaled - batch.root_depth.clamp(min=0.1).log()).abs(), batch.weight[..., 0])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
+from export.nets.bones import bones_of
+from realtime.size import STATURE_RATIO, KnownSize, bone_path_m
 from training.lifters.batch import Batch, Past
-from training.lifters.losses import depth_loss, pose_loss, velocity_loss
+from training.lifters.losses import depth_loss, known_size_loss, pose_loss, velocity_loss
 
 
 def _batch(clips: int, frames: int) -> Batch:
@@ -74,6 +77,7 @@ def test_nothing_to_ask_is_no_loss_and_no_nan(batch: Batch) -> None:
     depth, sigma = batch.root_depth + 1, torch.full_like(batch.root_depth, 0.1)
     losses = (
         pose_loss(batch.pose + 1, batch),
+        known_size_loss(depth, torch.ones(2, 8, 16), batch),
         velocity_loss(2 * batch.pose, batch),
         depth_loss(depth, sigma, batch),
     )
@@ -94,3 +98,22 @@ def test_depth_loss_is_least_at_the_spread_of_the_errors() -> None:
     best = shares[losses.index(min(losses))]
     assert best == pytest.approx(0.08, abs=0.001)
     assert float((miss.abs() <= best).float().mean()) == pytest.approx(0.6827, abs=0.02)
+
+
+def test_a_known_size_leaves_what_nobody_can_see_out(batch: Batch) -> None:
+    """Someone said to be larger and as much further away is right once their height is known."""
+    bones_m = bones_of(batch.pose).norm(dim=-1)
+    assert float(known_size_loss(1.1 * batch.root_depth, 1.1 * bones_m, batch)) < 1e-6
+    missed = known_size_loss(1.1 * batch.root_depth, bones_m, batch)
+    assert float(missed) == pytest.approx(math.log(1.1), rel=1e-4)
+
+
+def test_a_known_size_scales_as_live(batch: Batch) -> None:
+    one = replace(
+        batch, pose=batch.pose[:1, :1], root_depth=batch.root_depth[:1, :1], weight=torch.ones(1, 1, 17)
+    )
+    said_m = torch.linspace(0.1, 0.4, 16)
+    stature_m = STATURE_RATIO * bone_path_m(one.pose[0, 0].numpy())
+    factor = KnownSize(stature_m).factor(said_m.numpy())
+    true = one.root_depth / factor
+    assert float(known_size_loss(true, said_m.expand(1, 1, 16), one)) < 1e-5

@@ -10,7 +10,7 @@ from export.nets.bones import CHILDREN, bones_of
 from export.nets.step import POSE, ROOT_DEPTH, ROOT_DEPTH_SIGMA
 from export.nets.unified import LAGS, Unified
 from training.lifters.batch import Batch
-from training.lifters.losses import depth_loss, pose_loss, velocity_loss
+from training.lifters.losses import depth_loss, known_size_loss, pose_loss, velocity_loss
 from training.lifters.systems.parts import weighted_mean
 from training.lifters.systems.system import System
 
@@ -24,12 +24,15 @@ def loss(
     noise: torch.Generator,
     velocity: float = 0.5,
     depth: float = 0.02,
+    known_size: float = 0.4,
     lengths: float = 0.5,
     first: float = 0.3,
     sure: float = 0.01,
     other_lag: float = 0.4,
 ) -> Tensor:
     """Distances in metres, of joints and of their steps; the depth's likelihood; the body's lengths.
+
+    known_size: of the depth's miss where the person's size is known.
 
     Every batch asks for lag 0 and one other lag, drawn at random.
     """
@@ -43,6 +46,7 @@ def loss(
         part = pose_loss(cut[POSE], asked) + velocity * velocity_loss(cut[POSE], asked)
         part = part + first * pose_loss(cut["first_pose"], asked)
         part = part + depth * depth_loss(cut[ROOT_DEPTH], cut[ROOT_DEPTH_SIGMA], asked)
+        part = part + known_size * known_size_loss(cut[ROOT_DEPTH], cut["bones_m"], asked)
         part = part + sure * _sure_loss(cut["sure"], cut[POSE], asked)
         total = total + (1.0 if lag == 0 else other_lag) * part
     true_m = bones_of(batch.pose).norm(dim=-1)

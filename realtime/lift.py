@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from realtime.engines.base import Engine, StatefulEngine
+from realtime.engines.base import Engine, HoldingEngine, StatefulEngine
 from realtime.errors import ManifestError, UsageError
 from realtime.finite import FiniteCheck
 from realtime.manifest import Manifest
@@ -121,6 +121,10 @@ class Lifter:
         pairs = dict(manifest.state_pairs)
         if pairs and isinstance(engine, StatefulEngine) and dict(engine.resident) == pairs:
             self._keeper = engine
+        self._feeds_lag = bool(manifest.lags)
+        if self._keeper is not None and isinstance(engine, HoldingEngine) and manifest.lags:
+            engine.hold({LAG: self._lag_rows})
+            self._feeds_lag = False
 
     @property
     def delay(self) -> int:
@@ -149,7 +153,7 @@ class Lifter:
             feeds[DEPTH] = np.zeros(score.shape, np.float32) if depth is None else depth
         if UP in self._engine.inputs:
             feeds[UP] = self._ups(len(ids), up)
-        if LAG in self._engine.inputs:
+        if self._feeds_lag:
             if len(self._lag_rows) != len(ids):
                 self._lag_rows = np.tile(self._lag_row, (len(ids), 1))
             feeds[LAG] = self._lag_rows

@@ -22,10 +22,10 @@ _OUTLIER = 2.0
 """A joint this many times the median off its ray counts a quarter: nets lose a hand, or take a leg for the
 other, in spells."""
 _REWEIGHTINGS = 2
-_PRIOR_TRUST, _KNOWN_PRIOR_TRUST = 0.3, 0.5
-"""The lifter's sigma is taken at this share of what it says, the second where the body's size is known. The
-fit would count the joints as independent witnesses of the depth, but they share the errors of the pose and
-of the body's size; measured on validation bodies (docs/absolute.md)."""
+_PRIOR_TRUST = 0.3
+"""The lifter's sigma is taken at this share of what it says. The fit would count the joints as independent
+witnesses of the depth, but they share the errors of the pose; measured on validation bodies
+(docs/absolute.md)."""
 _LEAST_SAID = 0.06
 """A lifter's sigma is taken for this share of the depth at least: on people unlike its own it is too sure."""
 _FIT_SIGMA, _KNOWN_FIT_SIGMA = 2.4, 1.9
@@ -68,7 +68,7 @@ def place(
         return _by_rays_alone(relative_m, rays, score, size_sigma)
     if math.isfinite(said_m):
         said_m = max(said_m, _LEAST_SAID * depth_m)
-        trusted_m = said_m * (_PRIOR_TRUST if scale is None else _KNOWN_PRIOR_TRUST)
+        trusted_m = said_m * _PRIOR_TRUST
     else:
         said_m, trusted_m = math.inf, _SURE_SIGMA_M
     root_m, fit_sigma_m = fit_root(relative_m, rays, score, (depth_m, trusted_m))

@@ -325,10 +325,9 @@ class Unified(nn.Module):
     def _head(self, fused: Tensor, lag: Tensor) -> Tensor:
         """The same for the lag asked for alone, (N, 1, _SAID): a step reads no other lag's weights."""
         weight, bias = self._said_weights()
-        # The biases are weights of the lag's ones and zeros.
-        own = torch.eye(len(LAGS), dtype=bias.dtype).unsqueeze(-1) * bias
-        weights = torch.cat([weight.transpose(1, 2), own], dim=1)
-        return torch.cat([fused, lag], dim=-1).unsqueeze(1) @ weights[lag.argmax(dim=-1)]
+        which = lag.argmax(dim=-1)
+        said: Tensor = fused.unsqueeze(1) @ weight.transpose(1, 2)[which]
+        return said + bias[which].unsqueeze(1)
 
     def _picked(self, window: Tensor, lag: Tensor) -> Tensor:
         """(N, 1, _SEEN): the frame that an answer is about, of (N, _REACH + 1, _SEEN), the newest last."""

@@ -122,6 +122,18 @@ class StatefulEngine(Engine, Protocol):
 
 
 @runtime_checkable
+class HoldingEngine(StatefulEngine, Protocol):
+    """An engine whose steps get cheaper where some inputs are known never to change.
+
+    hold: takes rows (1, ...) of some inputs. From then on `infer_stateful` has them so for everyone and is
+    not fed them; nobody's state is touched. Other rows may be held later, or none, to feed all again. Raises
+    EngineError for inputs there are not.
+    """
+
+    def hold(self, rows: Mapping[str, Array]) -> None: ...
+
+
+@runtime_checkable
 class TimedEngine(Engine, Protocol):
     """An engine on a device with a clock of its own.
 

@@ -1,4 +1,7 @@
-"""What is read off an ONNX file before a library opens it: that it is one, stands alone, and how precise."""
+"""What is read off an ONNX file before a library opens it: that it is one, stands alone, and how precise.
+
+And the one thing written into it: inputs that will not change, as constants.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from realtime.errors import EngineError
+from realtime.types import Array
 
 # The messages of an ONNX file that lead to tensors: for each, the fields that hold further ones.
 _CHILDREN: Mapping[str, Mapping[int, str]] = {
@@ -19,6 +23,8 @@ _CHILDREN: Mapping[str, Mapping[int, str]] = {
 }
 _GRAPH, _DATA_TYPE, _EXTERNAL_DATA, _DATA_LOCATION = 7, 2, 13, 14
 _NODE, _INPUT, _OP_TYPE, _TENSOR_NAME = 1, 1, 4, 8
+_GRAPH_TENSOR, _GRAPH_INPUT, _INPUT_NAME = 5, 11, 1
+_DIMS, _RAW_DATA, _FLOAT = 1, 9, 1
 _PRECISIONS: Mapping[int, str] = {17: "fp8", 3: "int8", 16: "bf16", 10: "fp16"}
 """By ONNX's number of a type, the most telling first."""
 
@@ -55,6 +61,59 @@ def precision_of(path: Path) -> str:
     tensors = (tensor for tensor in _tensors(model, "model") if _name_of(tensor, _TENSOR_NAME) not in stored)
     types = {value for tensor in tensors for number, value in _fields(tensor) if number == _DATA_TYPE}
     return next((name for number, name in _PRECISIONS.items() if number in types), "fp32")
+
+
+def with_constants(path: Path, values: Mapping[str, Array]) -> bytes:
+    """An ONNX model whose inputs of these names are constants, so that a library works out what hangs on them
+    alone once and for all.
+
+    values: float32. Raises EngineError for a file that is no model, or has no such inputs.
+    """
+    check_onnx_file(path)
+    model, left = bytearray(), set(values)
+    for number, value, whole in _parts(memoryview(path.read_bytes())):
+        if number != _GRAPH or not isinstance(value, memoryview):
+            model += whole
+            continue
+        graph = bytearray()
+        for kind, content, part in _parts(value):
+            name = ""
+            if kind == _GRAPH_INPUT and isinstance(content, memoryview):
+                name = _name_of(content, _INPUT_NAME).decode()
+            if name in left:
+                left.remove(name)
+            else:
+                graph += part
+        for constant, array in values.items():
+            graph += _delimited(_GRAPH_TENSOR, _tensor(constant, array))
+        model += _delimited(_GRAPH, graph)
+    if left:
+        raise EngineError(f"{path} has no input {', '.join(sorted(left))}")
+    return bytes(model)
+
+
+def _tensor(name: str, array: Array) -> bytes:
+    dims = b"".join(_key(_DIMS, 0) + _packed(size) for size in array.shape)
+    kind = _key(_DATA_TYPE, 0) + _packed(_FLOAT)
+    raw = array.astype("<f4").tobytes()
+    return dims + kind + _delimited(_TENSOR_NAME, name.encode()) + _delimited(_RAW_DATA, raw)
+
+
+def _delimited(number: int, content: bytes | bytearray) -> bytes:
+    return _key(number, 2) + _packed(len(content)) + bytes(content)
+
+
+def _key(number: int, kind: int) -> bytes:
+    return _packed(number << 3 | kind)
+
+
+def _packed(value: int) -> bytes:
+    """A number of 7 bits a byte."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes(out + bytes([value]))
 
 
 def _only_cast(model: memoryview) -> set[bytes]:
@@ -95,8 +154,14 @@ def _tensors(message: memoryview, kind: str) -> Iterator[memoryview]:
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """The fields of a protobuf message: number, and its value or content. Raises ValueError, IndexError."""
+    return ((number, value) for number, value, _ in _parts(message))
+
+
+def _parts(message: memoryview) -> Iterator[tuple[int, int | memoryview, memoryview]]:
+    """`_fields`, each with all of its bytes."""
     at = 0
     while at < len(message):
+        start = at
         key, at = _varint(message, at)
         kind, size = key & 7, 0
         value: int | memoryview = 0
@@ -112,7 +177,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         at += size
         if at > len(message):
             raise ValueError("cut short")
-        yield key >> 3, value
+        yield key >> 3, value, message[start:at]
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:

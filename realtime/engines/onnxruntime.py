@@ -11,7 +11,7 @@ import onnxruntime as ort
 
 from realtime.engines.base import State, TensorSpec, check_feeds, check_state
 from realtime.engines.host_state import HostState, StepBuffers
-from realtime.engines.onnx_file import check_onnx_file
+from realtime.engines.onnx_file import check_onnx_file, with_constants
 from realtime.errors import EngineError
 from realtime.types import Array
 
@@ -37,18 +37,8 @@ class OnnxRuntimeEngine:
         self, model: Path, threads: int = 0, settings: Mapping[str, str] = MappingProxyType({})
     ) -> None:
         check_onnx_file(model)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 4
-        # Spinning threads would take the second core from capture and drawing.
-        for key, value in {"session.intra_op.allow_spinning": "0", **settings}.items():
-            options.add_session_config_entry(key, value)
-        try:
-            self._session: ort.InferenceSession | None = ort.InferenceSession(
-                str(model), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # the binding raises a private type per failure
-            raise EngineError(f"ONNX Runtime cannot load {model}: {error}") from error
+        self._model, self._threads = model, threads
+        self._session: ort.InferenceSession | None = self._session_of(str(model), settings)
         self.inputs = {node.name: _spec(node) for node in self._session.get_inputs()}
         self.outputs = {node.name: _spec(node) for node in self._session.get_outputs()}
         self._names = list(self.outputs)
@@ -66,6 +56,20 @@ class OnnxRuntimeEngine:
     def close(self) -> None:
         """Free the session."""
         self._session = None
+
+    def _session_of(
+        self, model: str | bytes, settings: Mapping[str, str] = MappingProxyType({})
+    ) -> ort.InferenceSession:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.log_severity_level = 4
+        # Spinning threads would take the second core from capture and drawing.
+        for key, value in {"session.intra_op.allow_spinning": "0", **settings}.items():
+            options.add_session_config_entry(key, value)
+        try:
+            return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # the binding raises a private type per failure
+            raise EngineError(f"ONNX Runtime cannot load {self._model}: {error}") from error
 
     def _opened(self) -> ort.InferenceSession:
         if self._session is None:
@@ -90,19 +94,37 @@ class OnnxRuntimeSteps(OnnxRuntimeEngine):
         self._given = {n: s for n, s in self.outputs.items() if n not in self.resident.values()}
         self._state = HostState({name: self.inputs[name] for name in self.resident})
         self._bound: dict[int, tuple[StepBuffers, list[ort.IOBinding]]] = {}
+        self._held: dict[str, Array] = {}
+        self._stepper = self._session
+
+    def hold(self, rows: Mapping[str, Array]) -> None:
+        """Have these rows (1, ...) of inputs for everyone from now on; see `HoldingEngine`."""
+        fed = {n: s for n, s in self.inputs.items() if n not in self.resident}
+        if not rows.keys() <= fed.keys() or not all(
+            len(row) == 1 and fed[name].accepts(row) for name, row in rows.items()
+        ):
+            raise EngineError(f"one row each of {sorted(fed)} may be held, not {sorted(rows)}")
+        if rows.keys() == self._held.keys() and all(np.array_equal(rows[n], self._held[n]) for n in rows):
+            return
+        session = self._opened()
+        self._stepper = self._session_of(with_constants(self._model, rows)) if rows else session
+        self._held = {name: row.copy() for name, row in rows.items()}
+        self._fed = {name: spec for name, spec in fed.items() if name not in rows}
+        self._bound.clear()
 
     def infer_stateful(self, feeds: Mapping[str, Array], people: Sequence[int]) -> Mapping[str, Array]:
         """Run the network once for these people, their state being here."""
-        session = self._opened()
+        self._opened()
         if not self.resident:
             raise EngineError("this engine was opened without state pairs: use infer")
-        buffers, bindings = self._buffers(session, len(people))
+        assert self._stepper is not None
+        buffers, bindings = self._buffers(self._stepper, len(people))
         if len(set(people)) != len(people) or not buffers.feed(feeds):
             check_feeds(self._fed, feeds)
             raise EngineError(f"the feeds must have one row for each of {len(people)} different people")
         self._state.arrange(people, buffers)
         try:
-            session.run_with_iobinding(bindings[buffers.phase])
+            self._stepper.run_with_iobinding(bindings[buffers.phase])
         except Exception as error:
             raise EngineError(f"ONNX Runtime failed: {error}") from error
         buffers.advance()
@@ -117,7 +139,8 @@ class OnnxRuntimeSteps(OnnxRuntimeEngine):
         self._state.forget_everyone()
 
     def close(self) -> None:
-        """Free the session and the state."""
+        """Free the sessions and the state."""
+        self._stepper = None
         self._bound.clear()
         self._state.forget_everyone()
         super().close()

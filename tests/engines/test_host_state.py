@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.engines.base import StatefulEngine
+from realtime.engines.base import HoldingEngine, StatefulEngine
+from realtime.engines.onnx_file import with_constants
 from realtime.engines.onnxruntime import OnnxRuntimeEngine, OnnxRuntimeSteps
 from realtime.engines.open import open_engine, open_reported
 from realtime.errors import EngineError
@@ -30,6 +31,11 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def engine(path: Path) -> OnnxRuntimeSteps:
     return OnnxRuntimeSteps(path, 1, STATE)
+
+
+def zeros() -> dict[str, Array]:
+    """Nobody's state yet, from outside."""
+    return {"sum": np.zeros((1, 3), np.float32), "steps": np.zeros((1, 1), np.float32)}
 
 
 def test_state_follows_each_person(engine: OnnxRuntimeSteps) -> None:
@@ -88,6 +94,27 @@ def test_rows_and_people_must_match(engine: OnnxRuntimeSteps) -> None:
         engine.infer_stateful(rows(1), [1])
 
 
+def test_what_is_held_is_fed_no_longer_and_the_state_goes_on(engine: OnnxRuntimeSteps) -> None:
+    assert isinstance(engine, HoldingEngine)
+    assert seen(engine, [7, 9], 1, 5) == [101, 501]
+    engine.hold(rows(2))
+    assert engine.infer_stateful({}, [9, 7])["seen"][:, 0].tolist() == [702, 302]
+    with pytest.raises(EngineError, match="the engine takes"):
+        engine.infer_stateful(rows(2), [7])
+    assert engine.infer(rows(4) | zeros())["seen"][0, 0] == 401, "a plain run is fed everything"
+    engine.hold(rows(3))
+    assert engine.infer_stateful({}, [7])["seen"][:, 0].tolist() == [603]
+    engine.hold({})
+    assert seen(engine, [7, 9], 1, 5) == [704, 1203]
+
+
+def test_only_a_row_of_what_is_fed_can_be_held(engine: OnnxRuntimeSteps) -> None:
+    for wrong in (zeros(), rows(1, 2), {"y": rows(1)["x"]}, {"x": np.zeros((1, 4), np.float32)}):
+        with pytest.raises(EngineError, match=r"one row each of \['x'\]"):
+            engine.hold(wrong)
+    assert seen(engine, [1], 1) == [101]
+
+
 @pytest.mark.parametrize("pair", [("x", "nothing"), ("x", "next_steps"), ("nothing", "seen")])
 def test_state_that_is_none_is_refused(path: Path, pair: tuple[str, str]) -> None:
     with pytest.raises(EngineError, match="is not a row for each person in and out"):
@@ -112,6 +139,34 @@ def test_only_an_engine_that_is_given_state_keeps_any(path: Path) -> None:
     plain = open_engine(path, "onnxruntime", 1, "lifter")
     assert isinstance(plain, OnnxRuntimeEngine)
     assert not isinstance(plain, StatefulEngine)
+
+
+def test_an_input_made_a_constant_leaves_the_rest_of_the_file_as_it_was(path: Path) -> None:
+    before, after = onnx.load(path), onnx.load_from_string(with_constants(path, rows(7)))
+    (constant,) = after.graph.initializer
+    assert constant.name == "x"
+    np.testing.assert_array_equal(onnx.numpy_helper.to_array(constant), rows(7)["x"])
+    assert [i.name for i in after.graph.input] == [i.name for i in before.graph.input if i.name != "x"]
+    del after.graph.initializer[:]
+    after.graph.input.insert(0, before.graph.input[0])
+    assert after == before
+    with pytest.raises(EngineError, match="has no input y"):
+        with_constants(path, {"y": rows(7)["x"]})
+
+
+@pytest.mark.parametrize("lag", catalogue.lifter("unified").lags)
+def test_every_lag_is_held_as_it_is_fed(lag: int) -> None:
+    """One engine for lifters of all lags, one after another, as the window's dial has it."""
+    manifest = catalogue.lifter("unified")
+    engine = open_reported(manifest.path, "onnxruntime", 1, "lifter", manifest.state_pairs).engine
+    Lifter(manifest, engine, 5)
+    ours = Lifter(manifest, engine, lag)
+    theirs = Lifter(manifest, open_engine(manifest.path, "onnxruntime", 1), lag)
+    random = np.random.default_rng(lag + 3)
+    for ids in ([4], [4, 8, 1], [8, 1]):
+        rays = random.standard_normal((len(ids), 17, 2)).astype(np.float32) * 0.1
+        score = np.ones((len(ids), 17), np.float32)
+        assert_same(ours.step(rays, score, ids), theirs.step(rays, score, ids))
 
 
 @pytest.mark.parametrize("name", catalogue.lifter_names())

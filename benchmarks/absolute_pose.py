@@ -5,9 +5,9 @@
 On test subjects, never trained on, from 2 to 6 m: what the 2D net said of rendered people (exact cameras),
 and their motion on bodies of random stature before random cameras, with exact 2D and through the error model.
 By distance and by pose, the height unknown and given. The net's depth is placed by its rays; "over time" is
-the fused distance through the filter that the pipeline has; errors are shares of the distance. Then what a
-floor that is known tells, right and wrong by some degrees and centimetres; and people seen through the
-wrong field of view.
+the fused distance, or that of either part, through the filter that the pipeline has; errors are shares of
+the distance. Then what a floor that is known tells, right and wrong by some degrees and centimetres; and
+people seen through the wrong field of view.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from training.mocap.motion import load_motion
 from training.mocap.split import TEST_SUBJECTS
 
 RESULTS = Path(__file__).parent / "results"
-WAYS = ("net", "rays", "fused", "over time")
+WAYS = ("net", "rays", "fused", "net over time", "rays over time", "over time")
 _FPS = 30
 NEAR_M, FAR_M = 2.0, 6.0
 _BANDS_M = (2.0, 3.0, 4.0, 6.0)
@@ -111,7 +111,8 @@ def _rows(
 
     Poses have steady bones, as the pipeline makes them.
     """
-    body, filtered = BodySize(KnownSize(take.stature_m if height_given else None)), DistanceFilter()
+    body = BodySize(KnownSize(take.stature_m if height_given else None))
+    filters = [DistanceFilter() for _ in range(len(WAYS) // 2)]
     counts = counted(take)
     for t, said in enumerate(words):
         direction, length_m = take_apart(said.relative_m)
@@ -122,9 +123,10 @@ def _rows(
         answers = [place(as_told, rays, score, known) for as_told in _ways(steady)]
         roots_m = [root_m for root_m, _ in answers]
         fused_m, sigma_m = answers[-1]
-        far_m = max(float(np.linalg.norm(fused_m)), 1e-3)
-        calm_m = filtered.update(far_m, 1 / _FPS if t else None, bool(score.any()))
-        roots_m.append(fused_m * np.float32(calm_m / far_m))
+        for one, (root_m, _) in zip(filters, answers, strict=True):
+            far_m = max(float(np.linalg.norm(root_m)), 1e-3)
+            calm_m = one.update(far_m, 1 / _FPS if t else None, bool(score.any()))
+            roots_m.append(root_m * np.float32(calm_m / far_m))
         if not counts[t]:
             continue
         true_m = truth_m[_PELVIS]

@@ -95,6 +95,7 @@ class Lifter:
 
     The state is the engine's input and output, or stays inside an engine that keeps it where the network
     runs; it starts at zeros with a person and dies with them.
+    An engine that keeps state serves one lifter at a time: the last one made, at its lag.
     A person of whom the net gives NaN begins afresh; that pose is NaN, and `finite` counts it.
     lag: frames ago that answers are for, one of `manifest.lags`; below 0 they are for a frame to come.
     Raises ManifestError when the engine's tensors are not those of a lifter, UsageError for another lag.

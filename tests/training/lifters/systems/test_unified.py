@@ -20,7 +20,9 @@ from training.lifters.systems.unified import SURE_M, _at, loss
 FRAMES = 10
 CHILD = [H36M17.index(c) for c, _ in H36M17.bones]
 PARENT = [H36M17.index(p) for _, p in H36M17.bones]
-NONE: dict[str, Any] = {"velocity": 0.0, "depth": 0.0, "lengths": 0.0, "first": 0.0, "sure": 0.0}
+NONE: dict[str, Any] = {
+    "velocity": 0.0, "depth": 0.0, "known_size": 0.0, "lengths": 0.0, "first": 0.0, "sure": 0.0,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -103,6 +105,13 @@ def test_depth_is_least_at_the_truth(batch: Batch) -> None:
         assert _loss(batch, changes={ROOT_DEPTH: torch.tensor(off)}, **only) > right + 0.1
     # Who is right may be surer.
     assert _loss(batch, changes={ROOT_DEPTH_SIGMA: torch.tensor(-0.05)}, **only) < right
+
+
+def test_a_depth_is_held_against_the_size_that_was_said(batch: Batch) -> None:
+    only = NONE | {"other_lag": 0.0, "known_size": 2.0}
+    assert _loss(batch, **only) == pytest.approx(0, abs=1e-6)
+    for change in ({ROOT_DEPTH: torch.tensor(0.3)}, {"bones_m": torch.tensor(0.02)}):
+        assert _loss(batch, changes=change, **only) > 0.05
 
 
 def test_confidence_is_of_being_within_100_mm(batch: Batch) -> None:

@@ -64,12 +64,11 @@ def precision_of(path: Path) -> str:
 
 
 def with_constants(path: Path, values: Mapping[str, Array]) -> bytes:
-    """An ONNX model whose inputs of these names are constants, so that a library works out what hangs on them
-    alone once and for all.
+    """A model that `check_onnx_file` passed, its inputs of these names constants, so that a library works out
+    what hangs on them alone once and for all.
 
-    values: float32. Raises EngineError for a file that is no model, or has no such inputs.
+    values: float32. Raises EngineError for inputs that it does not have.
     """
-    check_onnx_file(path)
     model, left = bytearray(), set(values)
     for number, value, whole in _parts(memoryview(path.read_bytes())):
         if number != _GRAPH or not isinstance(value, memoryview):

@@ -95,36 +95,36 @@ class OnnxRuntimeSteps(OnnxRuntimeEngine):
         self._state = HostState({name: self.inputs[name] for name in self.resident})
         self._bound: dict[int, tuple[StepBuffers, list[ort.IOBinding]]] = {}
         self._held: dict[str, Array] = {}
-        self._stepper = self._session
+        self._holding: ort.InferenceSession | None = None
 
     def hold(self, rows: Mapping[str, Array]) -> None:
         """Have these rows (1, ...) of inputs for everyone from now on; see `HoldingEngine`."""
-        fed = {n: s for n, s in self.inputs.items() if n not in self.resident}
+        self._opened()
+        fed = self._fed | {name: self.inputs[name] for name in self._held}
         if not rows.keys() <= fed.keys() or not all(
             len(row) == 1 and fed[name].accepts(row) for name, row in rows.items()
         ):
             raise EngineError(f"one row each of {sorted(fed)} may be held, not {sorted(rows)}")
         if rows.keys() == self._held.keys() and all(np.array_equal(rows[n], self._held[n]) for n in rows):
             return
-        session = self._opened()
-        self._stepper = self._session_of(with_constants(self._model, rows)) if rows else session
+        self._holding = self._session_of(with_constants(self._model, rows)) if rows else None
         self._held = {name: row.copy() for name, row in rows.items()}
         self._fed = {name: spec for name, spec in fed.items() if name not in rows}
         self._bound.clear()
 
     def infer_stateful(self, feeds: Mapping[str, Array], people: Sequence[int]) -> Mapping[str, Array]:
         """Run the network once for these people, their state being here."""
-        self._opened()
+        session = self._opened()
         if not self.resident:
             raise EngineError("this engine was opened without state pairs: use infer")
-        assert self._stepper is not None
-        buffers, bindings = self._buffers(self._stepper, len(people))
+        session = self._holding or session
+        buffers, bindings = self._buffers(session, len(people))
         if len(set(people)) != len(people) or not buffers.feed(feeds):
             check_feeds(self._fed, feeds)
             raise EngineError(f"the feeds must have one row for each of {len(people)} different people")
         self._state.arrange(people, buffers)
         try:
-            self._stepper.run_with_iobinding(bindings[buffers.phase])
+            session.run_with_iobinding(bindings[buffers.phase])
         except Exception as error:
             raise EngineError(f"ONNX Runtime failed: {error}") from error
         buffers.advance()
@@ -140,7 +140,7 @@ class OnnxRuntimeSteps(OnnxRuntimeEngine):
 
     def close(self) -> None:
         """Free the sessions and the state."""
-        self._stepper = None
+        self._holding = None
         self._bound.clear()
         self._state.forget_everyone()
         super().close()

@@ -27,7 +27,7 @@ def velocity_loss(pose: Tensor, batch: Batch) -> Tensor:
 def depth_loss(root_depth: Tensor, sigma: Tensor, batch: Batch) -> Tensor:
     """Laplace negative log-likelihood of the log depth, its spread being the relative sigma given."""
     spread = sigma / root_depth / LAPLACE_ONE_SIGMA
-    miss = (root_depth.log() - batch.root_depth.clamp(min=0.1).log()).abs()
+    miss = (root_depth.log() - _true_log(batch)).abs()
     return weighted_mean(miss / spread + spread.log(), batch.weight[..., 0])
 
 
@@ -40,4 +40,9 @@ def known_size_loss(root_depth: Tensor, bones_m: Tensor, batch: Batch) -> Tensor
     path = torch.from_numpy(BONE_PATH).to(bones_m.device)
     true_m = bones_of(batch.pose).norm(dim=-1) @ path
     scaled = root_depth.log() + true_m.log() - (bones_m @ path).log()
-    return weighted_mean((scaled - batch.root_depth.clamp(min=0.1).log()).abs(), batch.weight[..., 0])
+    return weighted_mean((scaled - _true_log(batch)).abs(), batch.weight[..., 0])
+
+
+def _true_log(batch: Batch) -> Tensor:
+    """(B, T) the logarithm of the true depth."""
+    return batch.root_depth.clamp(min=0.1).log()

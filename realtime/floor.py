@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from realtime.feet import ANKLE_HEIGHT_M, Point, dot
+from realtime.level import Level
 from realtime.types import FloatArray, Floor
 
 _ROLL_SIGMA, _PITCH_SIGMA = math.radians(4), math.radians(20)
@@ -21,6 +22,7 @@ _UPRIGHT_CORRELATION_S = 10.0
 _TILT_DRIFT, _HEIGHT_DRIFT_M = math.radians(0.5), 0.01
 """How far tilt and height may wander in a second, squares adding up."""
 _ODD = 3.0
+_LEAST_ALIGNED = 0.2
 _LOST_AFTER_S = 2.0
 _KNOWN_SIGMA_M = 0.15
 LEVEL_SIGMA = math.radians(1.0)
@@ -46,9 +48,9 @@ class FloorEstimator:
 
     An extended Kalman filter over the two tilts of the plane and the camera's height over it. It starts at a
     level camera 1.3 m high: a roll within 4 degrees, a pitch within 20, a height within 0.8 m, one sigma
-    each. Where `up` is said, the tilts start there, within a degree each. What is seen over and over counts
-    by time, not by frames. What is far off the plane counts less; if that lasts, the camera has moved, and
-    the plane is learnt anew.
+    each. Where `up` is said, the tilts start there, within a degree each; where it is not, what the lines of
+    the picture say (`realtime.level`) counts. What is seen over and over counts by time, not by frames. What
+    is far off the plane counts less; if that lasts, the camera has moved, and the plane is learnt anew.
     """
 
     def __init__(self, known: Floor | None = None, up: FloatArray | None = None) -> None:
@@ -57,17 +59,22 @@ class FloorEstimator:
         self._level = up if known is None else known.up
         tilts = (_ROLL_SIGMA, _PITCH_SIGMA) if up is None else (LEVEL_SIGMA, LEVEL_SIGMA)
         self._sigmas = (*tilts, _HEIGHT_SIGMA_M)
+        self._seen: Level | None = None
+        self._odd_looks = 0
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything that was learnt."""
+        """Forget everything that was learnt of those who stand."""
         self.down: Point = (0.0, 1.0, 0.0)
         """Unit vector towards the floor; as good as the prior before anybody stood."""
-        if self._level is not None:
-            x, y, z = self._level.tolist()
-            self.down = (-x, -y, -z)
-        self._height_m = _HEIGHT_M
         roll, pitch, height_m = self._sigmas
+        up = self._level
+        if self._seen is not None:
+            up, roll = self._seen.up, self._seen.sigma_rad / math.sqrt(2)
+            pitch = roll
+        if up is not None:
+            self.down = _opposite(up)
+        self._height_m = _HEIGHT_M
         self._covariance = [[roll**2, 0.0, 0.0], [0.0, pitch**2, 0.0], [0.0, 0.0, height_m**2]]
         self._stood_m: Point | None = None
         self._lost_s = 0.0
@@ -78,6 +85,36 @@ class FloorEstimator:
         for axis, (drift, sigma) in enumerate(zip(drifts, self._sigmas, strict=True)):
             row = self._covariance[axis]
             row[axis] = min(row[axis] + drift**2 * elapsed_s, sigma**2)
+
+    @property
+    def is_level_known(self) -> bool:
+        """Whether the tilt is said, or the picture's lines tell it."""
+        return self.known is not None or self._level is not None or self._seen is not None
+
+    def see_level(self, level: Level) -> None:
+        """Take in the tilt that the lines of the picture say, unless it is said by somebody who knows.
+
+        Looks at the same room are one look: they keep the tilt as sure as one of them is, and no surer. A
+        look that is far off is believed if there was none before, or if the next says so too: the camera has
+        been moved.
+        """
+        if self.known is not None or self._level is not None:
+            return
+        down = _opposite(level.up)
+        aligned = max(dot(self.down, down), _LEAST_ALIGNED)
+        residuals = [dot(tangent, down) / aligned for tangent in self._tangents()]
+        if math.atan(math.hypot(*residuals)) > _ODD * math.hypot(level.sigma_rad, self.tilt_sigma):
+            self._odd_looks += 1
+            if self._seen is None or self._odd_looks > 1:
+                self._seen, self._odd_looks = level, 0
+                self.reset()
+            return
+        self._seen, self._odd_looks = level, 0
+        variance = level.sigma_rad**2 / 2
+        for axis, jacobian in enumerate(((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))):
+            before = self._covariance[axis][axis]
+            if before > variance:
+                self._correct(jacobian, residuals[axis], 1 / (1 / variance - 1 / before))
 
     def see_foot(self, ankle_m: Point, root_sigma_m: float, elapsed_s: float) -> None:
         """Take in the ankle (3,) of a foot that stands. root_sigma_m: how sure its depth is."""
@@ -178,3 +215,9 @@ class FloorEstimator:
         length = math.sqrt(x * x + y * y + z * z)
         self.down = (x / length, y / length, z / length)
         self._height_m += residual * kz
+
+
+def _opposite(up: FloatArray) -> Point:
+    """Down, as plain numbers, from up (3,)."""
+    x, y, z = up.tolist()
+    return -x, -y, -z

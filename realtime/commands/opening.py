@@ -68,7 +68,7 @@ def open_run(name: str | None, options: Options, how: SourceOptions, session: Se
     source, is_sample = find_source(name, options=how)
     try:
         intrinsics = find_intrinsics(options, source.info, is_sample)
-        assembly = assemble(options, intrinsics, observe=keeper.observe if keeper else None)
+        assembly = assemble(options, intrinsics, observer=keeper)
     except BaseException:
         source.close()
         raise

@@ -95,6 +95,12 @@ _OPTIONS = (
         "With --camera-height it is level if not said.",
     ),
     click.option(
+        "--level/--no-level",
+        default=True,
+        show_default=True,
+        help="Learn the camera's tilt from the straight lines of walls and doors, where nobody says it.",
+    ),
+    click.option(
         "--lifter",
         default=DEFAULT_LIFTER,
         show_default=True,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from realtime.stream.assemble import Assembly, Observe, Options
+from realtime.stream.assemble import Assembly, Observer, Options
 from realtime.stream.pictures import PictureSink
 from realtime.stream.replay import description
 from realtime.stream.session import SessionSink
@@ -30,11 +30,11 @@ class Keep:
     assembly: Assembly | None = None
     _keeper: SessionSink | None = field(default=None, init=False)
 
-    def observe(self) -> Observe | None:
-        """What is to be told of every frame, if a session is kept; made once."""
+    def observer(self) -> Observer | None:
+        """Who is to be told of every frame, if a session is kept; made once."""
         if self.session is not None and self._keeper is None:
             self._keeper = SessionSink(self.session, self.session_pictures)
-        return self._keeper.observe if self._keeper is not None else None
+        return self._keeper
 
     def sinks(self, info: SourceInfo, is_sample: bool, options: Options, assembly: Assembly) -> list[Sink]:
         """The sinks of the run that begins now."""

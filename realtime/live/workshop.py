@@ -24,7 +24,7 @@ from realtime.live.keep import Keep
 from realtime.live.shelf import Shelf
 from realtime.live.state import Camera, Choices, NetState, Problem, Progress, Trouble, Wish
 from realtime.models import catalogue
-from realtime.stream.assemble import Assembly, Observe, Options, assemble, find_intrinsics, find_source
+from realtime.stream.assemble import Assembly, Observer, Options, assemble, find_intrinsics, find_source
 from realtime.stream.paced import PacedSource
 from realtime.stream.replay import open_replay
 from realtime.stream.session import is_session
@@ -130,8 +130,8 @@ class RealWorkshop:
     def assemble(self, wish: Wish, opened: Opened, tell: Tell) -> Path3D:
         """Load what is not loaded yet, and put the path together."""
         keep, info = self._keep, opened.source.info
-        observe = keep.observe() if keep is not None else None
-        assembly = opened.ready or self._assemble(wish, opened, tell, observe)
+        observer = keep.observer() if keep is not None else None
+        assembly = opened.ready or self._assemble(wish, opened, tell, observer)
         sinks = keep.sinks(info, opened.is_sample, wish.options, assembly) if keep is not None else []
         self._keep = None
         return Path3D(
@@ -145,11 +145,11 @@ class RealWorkshop:
             keep.frames if keep is not None else None,
         )
 
-    def _assemble(self, wish: Wish, opened: Opened, tell: Tell, observe: Observe | None) -> Assembly:
+    def _assemble(self, wish: Wish, opened: Opened, tell: Tell, observer: Observer | None) -> Assembly:
         self._tell = tell
         self._shelf.begin()
         intrinsics = find_intrinsics(wish.options, opened.source.info, opened.is_sample)
-        assembly = assemble(wish.options, intrinsics, observe=observe, nets=self._shelf)
+        assembly = assemble(wish.options, intrinsics, observer=observer, nets=self._shelf)
         self._shelf.trim()
         return assembly
 

@@ -25,6 +25,7 @@ from realtime.size import known_size
 from realtime.skeleton import joint_map
 from realtime.stream.bodies import Bodies
 from realtime.stream.body import BodySettings
+from realtime.stream.line_watch import LineSource, LineWatch, PlayedLines
 from realtime.stream.networks import Detector, Estimator
 from realtime.stream.on_device import DeviceLaps
 from realtime.stream.sinks import NetInUse, header_line
@@ -58,6 +59,7 @@ class Options:
     known_floor: Numbers = ()
     camera_height_m: float | None = None
     camera_tilt_deg: float | None = None
+    level: bool = True
 
     def __post_init__(self) -> None:
         if self.intrinsics is not None and self.fov_deg is not None:
@@ -68,6 +70,11 @@ class Options:
         """What becomes of poses once they are lifted. Raises UsageError when the size is given twice."""
         size = known_size(self.stature_m, self.limb)
         return BodySettings(self.smooth, size, self.floor, self._known_floor(), self._known_up())
+
+    @property
+    def looks_for_level(self) -> bool:
+        """Whether pictures are searched for lines that tell the camera's tilt: not where it is said."""
+        return self.level and self.camera_tilt_deg is None and not self.known_floor
 
     def _known_floor(self) -> Floor | None:
         """The floor, where it is known beforehand. Raises UsageError when it is said twice."""
@@ -102,8 +109,16 @@ class DelayedPerception(Perception, Protocol):
     def delay(self) -> int: ...
 
 
-Observe = Callable[[Frame, Sequence[Tracked], Sequence[int]], None]
-"""Is told of a frame who is in view, and the ids given up for good."""
+class Observer(Protocol):
+    """Is told what is seen, on the thread that perceives.
+
+    observe: of a frame, who is in view, and the ids given up for good. observe_lines: which straight lines
+    (N, 4) are known, in pixels, at the frame of this index.
+    """
+
+    def observe(self, frame: Frame, tracks: Sequence[Tracked], gone: Sequence[int]) -> None: ...
+
+    def observe_lines(self, frame: int, lines_px: FloatArray) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +230,8 @@ class FreshNets:
             model.engine.close()
 
 
+_NO_LINES: LineSource = PlayedLines({})
+
 _ON_CPU = ("openvino", "onnxruntime")
 """Those on a GPU are left to the thread that will run them."""
 
@@ -234,11 +251,11 @@ def assemble(
     intrinsics: Intrinsics,
     clock: Callable[[], int] = time.perf_counter_ns,
     nets: Nets | None = None,
-    observe: Observe | None = None,
+    observer: Observer | None = None,
 ) -> Assembly:
     """Load the models and put the path together. What was loaded is given back if a later part fails.
 
-    observe: is told what the tracker saw of every frame, on the thread that perceives.
+    observer: is told what the tracker saw of every frame, and which lines.
     """
     nets = nets or FreshNets()
     # What can be refused at once is refused before anything is fetched.
@@ -251,9 +268,14 @@ def assemble(
         for manifest in manifests:
             models.append(nets.load(manifest, options.engine))  # noqa: PERF401 (what is loaded must be freed)
         tracker: Follower = _tracker(options, models)
-        if observe is not None:
-            tracker = ObservedTracker(tracker, observe)
-        perception = _perception(options, intrinsics, models, tracker, clock, lambda: nets.free(models))
+        lines = _NO_LINES
+        if options.looks_for_level:
+            lines = LineWatch() if observer is None else LineWatch(observer.observe_lines)
+        if observer is not None:
+            tracker = ObservedTracker(tracker, observer)
+        perception = _perception(
+            options, intrinsics, models, tracker, lines, clock, lambda: nets.free(models)
+        )
     except BaseException:
         nets.free(models)
         raise
@@ -268,18 +290,26 @@ def assemble_lifting(
     options: Options,
     intrinsics: Intrinsics,
     tracker: Follower,
+    lines: LineSource,
     seen_by: tuple[Model, Model],
     clock: Callable[[], int] = time.perf_counter_ns,
     nets: Nets | None = None,
 ) -> Assembly:
-    """`assemble` behind a tracker that is there already; seen_by: the detector and 2D net it stands for."""
+    """`assemble` behind a tracker, and lines, that are there already.
+
+    seen_by: the detector and 2D net that the tracker stands for.
+    """
     nets = nets or FreshNets()
     manifest = catalogue.lifter(options.lifter)
     choose_lag(manifest, options.lag)
     lifter = nets.load(manifest, options.engine)
     models = [*seen_by, lifter]
     try:
-        perception = _perception(options, intrinsics, models, tracker, clock, lambda: nets.free([lifter]))
+        if not options.looks_for_level:
+            lines = _NO_LINES
+        perception = _perception(
+            options, intrinsics, models, tracker, lines, clock, lambda: nets.free([lifter])
+        )
     except BaseException:
         nets.free([lifter])
         raise
@@ -289,14 +319,14 @@ def assemble_lifting(
 class ObservedTracker:
     """A tracker of whose every answer somebody else is told too."""
 
-    def __init__(self, tracker: Follower, observe: Observe) -> None:
+    def __init__(self, tracker: Follower, observer: Observer) -> None:
         self._tracker = tracker
-        self._observe = observe
+        self._observer = observer
 
     def update(self, frame: Frame, lap: Callable[[str], None]) -> tuple[Sequence[Tracked], Sequence[int]]:
         """As the tracker has it."""
         tracks, gone = self._tracker.update(frame, lap)
-        self._observe(frame, tracks, gone)
+        self._observer.observe(frame, tracks, gone)
         return tracks, gone
 
     def hint(self, results: Sequence[Result], intrinsics: Intrinsics) -> None:
@@ -318,6 +348,7 @@ def _perception(
     intrinsics: Intrinsics,
     models: list[Model],
     tracker: Follower,
+    lines: LineSource,
     clock: Callable[[], int],
     close: Callable[[], None],
 ) -> PosePerception:
@@ -332,4 +363,5 @@ def _perception(
         clock,
         close,
         DeviceLaps(engines).lap,
+        lines,
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from realtime.floor import FloorEstimator
+from realtime.level import Level
 from realtime.lift import LiftedPerson, told_up
 from realtime.stream.body import Body, BodySettings
 from realtime.types import FloatArray, Pose3D
@@ -26,7 +27,7 @@ class Bodies:
         self.floor = self._ground.floor()
         """The floor as it is known after the last frame."""
         self.up = self._told_up()
-        """What lifters are told of the world's up: as the user says or the floor has it; None if neither."""
+        """What lifters are told of the world's up: said, or of lines and floor; None if nothing tells."""
         self.lag_ms = 0.0
         """How far smoothing holds back the poses of the last frame, at most."""
 
@@ -48,6 +49,11 @@ class Bodies:
         self.lag_ms = 1e3 * max((body.lag_s for body in bodies), default=0.0)
         self._learn_floor(bodies)
         return poses
+
+    def see_level(self, level: Level) -> None:
+        """Take in how the camera is tilted by the lines of its picture; what the user says goes before."""
+        self._ground.see_level(level)
+        self.up = self._told_up()
 
     def forget(self, person: int) -> None:
         """Drop what is known of somebody who will not come back. Unknown ids are ignored."""
@@ -74,6 +80,6 @@ class Bodies:
             self.up = self._told_up()
 
     def _told_up(self) -> FloatArray | None:
-        if self.floor is None and self._settings.up is None:
+        if self.floor is None and not self._ground.is_level_known:
             return None
         return told_up(-np.array(self._ground.down, np.float32), self._ground.tilt_sigma)

@@ -27,6 +27,7 @@ from realtime.stream.assemble import (
     assemble_lifting,
     find_intrinsics,
 )
+from realtime.stream.line_watch import PlayedLines
 from realtime.stream.played import (
     PictureSource,
     PlayedEngine,
@@ -115,7 +116,12 @@ def open_replay(
             )
         return Replay(PictureSource(session, info), assemble(options, intrinsics, clock), options, is_sample)
     assembly = assemble_lifting(
-        options, intrinsics, PlayedTracker(session.seen), (detector, estimator), clock
+        options,
+        intrinsics,
+        PlayedTracker(session.seen),
+        PlayedLines(session.lines_px),
+        (detector, estimator),
+        clock,
     )
     _compare(lifter, assembly.models[-1])
     played = PlayedPerception(assembly.perception, session)

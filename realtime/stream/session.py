@@ -2,9 +2,10 @@
 
 A folder with `session.jsonl`, and `frames.mkv` (lossless) where pictures were asked for. The lines: first
 `{"session": ...}` (source, camera, options, networks, versions), then for each frame, as it was perceived,
-`{"seen": ...}` with every person's 2D keypoints in full precision, and for each result `{"lived": ...}` with
-its ages and drops; last `{"end": ...}` with the SHA-256 of all bytes before it. A killed writer leaves whole
-lines without that end. Nothing in the runtime draws random numbers, so there is no seed to keep.
+`{"seen": ...}` with every person's 2D keypoints in full precision, for each result `{"lived": ...}` with its
+ages and drops, and now and then `{"lines": ...}`, the straight lines of a picture; last `{"end": ...}` with
+the SHA-256 of all bytes before it. A killed writer leaves whole lines without that end. Nothing in the
+runtime draws random numbers, so there is no seed to keep.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from realtime.types import Array, FloatArray, Frame, Keypoints2D, Result
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
+_READABLE = (1, 2)
 LINES, FRAMES, FRAME_INDEX = "session.jsonl", "frames.mkv", "frames.jsonl"
 _BROKEN = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 _MOST_WAITING = 2000
@@ -59,6 +61,14 @@ class SeenFrame:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenLines:
+    """Straight lines (N, 4) of a picture, pixels, people left out, as they were known at a frame."""
+
+    index: int
+    lines_px: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
 class Lived:
     """What of a result cannot be computed again: its ages, and the frames dropped before it."""
 
@@ -68,12 +78,16 @@ class Lived:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session read back. header: its first line. lived: by frame. whole: whether it has its end."""
+    """A session read back.
+
+    header: its first line. lived, lines_px: by frame. whole: whether it has its end.
+    """
 
     folder: Path
     header: Mapping[str, Any]
     seen: tuple[SeenFrame, ...]
     lived: Mapping[int, Lived]
+    lines_px: Mapping[int, FloatArray]
     whole: bool
 
     @property
@@ -103,7 +117,7 @@ class SessionSink:
         self._folder = folder
         self._stale = [] if pictures else [folder / FRAMES, folder / FRAME_INDEX]
         self._lines = LineFile(folder / LINES)
-        self._waiting: deque[SeenFrame] = deque()
+        self._waiting: deque[SeenFrame | SeenLines] = deque()
         self._lock = threading.Lock()
         self._digest = hashlib.sha256()
         self._head = ""
@@ -120,6 +134,13 @@ class SessionSink:
         seen = SeenFrame(
             frame.index, frame.captured_ns, frame.media_s, frame.width, frame.height, people, tuple(gone)
         )
+        self._note(seen)
+
+    def observe_lines(self, frame: int, lines_px: FloatArray) -> None:
+        """Take note of straight lines (N, 4), pixels, that became known at a frame."""
+        self._note(SeenLines(frame, lines_px.copy()))
+
+    def _note(self, seen: SeenFrame | SeenLines) -> None:
         with self._lock:
             if not self._ended:
                 self._waiting.append(seen)
@@ -150,8 +171,8 @@ class SessionSink:
                 raise RecordError("the session fell behind: its disk is too slow")
             waiting = tuple(self._waiting)
             self._waiting.clear()
-        self._counts["frames"] += len(waiting)
-        return [_seen_line(seen) for seen in waiting]
+        self._counts["frames"] += sum(isinstance(seen, SeenFrame) for seen in waiting)
+        return [_seen_line(seen) if isinstance(seen, SeenFrame) else _lines_line(seen) for seen in waiting]
 
     def _append(self, lines: list[str]) -> None:
         text, self._head = self._head + "".join(lines), ""
@@ -203,37 +224,43 @@ def read_session(folder: Path) -> Session:
     except RecordFileError as error:
         raise SessionError(f"{error}: name a folder that realtime-demo --session wrote") from error
     try:
-        header, seen, lived, whole = _parse(lines)
+        header, seen, lived, lines_px, whole = _parse(lines)
     except _BROKEN as error:
         raise SessionError(f"{path} is damaged or no session ({type(error).__name__}: {error})") from error
     if not whole:
         log.warning("%s has no end, its writer was cut off: %d frames are replayed", path, len(seen))
-    return Session(folder, header, tuple(seen), lived, whole)
+    return Session(folder, header, tuple(seen), lived, lines_px, whole)
 
 
-def _parse(lines: list[bytes]) -> tuple[dict[str, Any], list[SeenFrame], dict[int, Lived], bool]:
+_Parsed = tuple[dict[str, Any], list[SeenFrame], dict[int, Lived], dict[int, FloatArray], bool]
+
+
+def _parse(lines: list[bytes]) -> _Parsed:
     if not lines:
         raise ValueError("it holds no complete line")
     header = parse(lines[0])["session"]
-    if not isinstance(header, dict) or header["version"] != VERSION:
-        raise ValueError(f"it is not of version {VERSION}, the one this program reads")
+    if not isinstance(header, dict) or header["version"] not in _READABLE:
+        raise ValueError(f"it is not of version {' or '.join(map(str, _READABLE))}, which this program reads")
     seen: list[SeenFrame] = []
     lived: dict[int, Lived] = {}
+    lines_px: dict[int, FloatArray] = {}
     digest = hashlib.sha256(lines[0] + b"\n")
     for n, text in enumerate(lines[1:], start=2):
         node = parse(text)
         if "end" in node:
             if node["end"]["sha256"] != digest.hexdigest() or n != len(lines):
                 raise ValueError("its hash differs: it was changed after it was written")
-            return header, seen, lived, True
+            return header, seen, lived, lines_px, True
         digest.update(text + b"\n")
         if "seen" in node:
             seen.append(_seen(node["seen"], seen[-1].index if seen else -1))
+        elif "lines" in node:
+            lines_px[whole_number(node["lines"]["frame"])] = _lines(node["lines"]["ends_px"])
         else:
             outcome = node["lived"]
             ages = {str(k): _finite(ms) for k, ms in outcome["age_ms"].items()}
             lived[whole_number(outcome["frame"])] = Lived(ages, whole_number(outcome["dropped"]))
-    return header, seen, lived, False
+    return header, seen, lived, lines_px, False
 
 
 def _copy(keypoints: Keypoints2D) -> Keypoints2D:
@@ -263,6 +290,11 @@ def _seen_line(seen: SeenFrame) -> str:
         "gone": list(seen.gone),
     }
     return json.dumps({"seen": node}, separators=(",", ":"), allow_nan=False) + "\n"
+
+
+def _lines_line(seen: SeenLines) -> str:
+    node = {"frame": seen.index, "ends_px": _exact(seen.lines_px)}
+    return json.dumps({"lines": node}, separators=(",", ":"), allow_nan=False) + "\n"
 
 
 def _exact(array: Array) -> Any:
@@ -301,6 +333,10 @@ def _person(node: Mapping[str, Any]) -> SeenPerson:
         _finite(node["presence"]),
     )
     return SeenPerson(whole_number(node["id"]), numbers(node["box_px"], 4), keypoints)
+
+
+def _lines(node: Any) -> FloatArray:
+    return numbers(node, len(node), 4) if node else np.zeros((0, 4), np.float32)
 
 
 def _finite(node: Any) -> float:

@@ -10,11 +10,13 @@ import numpy as np
 
 from realtime.camera import Intrinsics
 from realtime.finite import all_finite
+from realtime.level import level_of
 from realtime.lift import Lifter, near_image
 from realtime.skeleton import H36M17, JointMap
 from realtime.stream.bodies import Bodies
 from realtime.stream.lag import Answered, DelayedLifter, Seen
 from realtime.stream.ledger import WAIT, Stopwatch
+from realtime.stream.line_watch import LineSource, PlayedLines
 from realtime.types import FloatArray, Frame, Keypoints2D, Person, Result
 
 _PELVIS = H36M17.index("pelvis")
@@ -63,7 +65,8 @@ class PosePerception:
     """Detect, track, estimate, lift and place: the whole path for every person in a frame.
 
     bodies: what becomes of poses once they are lifted. close: frees what it was given. on_device: gives what
-    each stage's network took by its device's own clock since it was last asked.
+    each stage's network took by its device's own clock since it was last asked. lines: says now and then what
+    straight lines the picture has, which tell how the camera is tilted.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class PosePerception:
         clock: Callable[[], int] = time.perf_counter_ns,
         close: Callable[[], None] = lambda: None,
         on_device: Callable[[], Mapping[str, float]] = dict,
+        lines: LineSource | None = None,
     ) -> None:
         self.intrinsics = intrinsics
         self._tracker = tracker
@@ -86,6 +90,7 @@ class PosePerception:
         self._clock = clock
         self._close = close
         self._on_device = on_device
+        self._lines = lines or PlayedLines({})
 
     @property
     def delay(self) -> int:
@@ -116,7 +121,15 @@ class PosePerception:
 
     def close(self) -> None:
         """Free the engines."""
+        self._lines.close()
         self._close()
+
+    def _look_at_room(self, frame: Frame, boxes_px: FloatArray) -> None:
+        """Take in how the camera is tilted, where the picture's lines are known by now."""
+        lines_px = self._lines.update(frame, boxes_px)
+        level = None if lines_px is None else level_of(lines_px, self.intrinsics)
+        if level is not None:
+            self.bodies.see_level(level)
 
     def _see(self, tracks: Sequence[Tracked], frame: Frame, watch: Stopwatch) -> Seen:
         keypoints_px = np.empty((len(tracks), len(H36M17), 3), np.float32)
@@ -125,13 +138,15 @@ class PosePerception:
             keypoints_px[n, :, :2] = self._map.points(track.keypoints.xy_px)
             keypoints_px[n, :, 2] = self._map.scores(track.keypoints.score)
             depth[n] = self._depth(track.keypoints.depth_px)
+        boxes_px = np.array([t.box_px for t in tracks], np.float32).reshape(-1, 4)
+        self._look_at_room(frame, boxes_px)
         points_px = keypoints_px[..., :2]
         keypoints_px[..., 2] *= near_image(points_px, frame.width, frame.height)
         return Seen(
             frame,
             tuple(t.id for t in tracks),
             tuple(t.keypoints.presence for t in tracks),
-            np.array([t.box_px for t in tracks], np.float32).reshape(-1, 4),
+            boxes_px,
             keypoints_px,
             self.intrinsics.rays(points_px),
             depth,

@@ -100,6 +100,10 @@ class FloorEstimator:
         """
         if self.known is not None or self._level is not None:
             return
+        if self._seen is None and self._stood_m is None:
+            self._seen = level
+            self.reset()
+            return
         down = _opposite(level.up)
         aligned = max(dot(self.down, down), _LEAST_ALIGNED)
         residuals = [dot(tangent, down) / aligned for tangent in self._tangents()]

@@ -39,7 +39,7 @@ _MOST_ROLL, _MOST_UP, _MOST_DOWN = math.radians(30), math.radians(25), math.radi
 _GRID, _GRID_ROLL, _GRID_PITCH = math.radians(4), math.radians(40), (math.radians(-36), math.radians(64))
 _KEPT, _MODES, _ROUNDS = 50, 8, 8
 _APART = math.radians(4)
-_LEAST_MARGIN, _LEAST_UPRIGHT, _MOST_SIGMA = 2.0, 2.0, math.radians(1.5)
+_LEAST_MARGIN, _LEAST_UPRIGHT, _MOST_SIGMA = 3.0, 2.0, math.radians(1.5)
 """An answer is given where it is so much likelier (logarithm) than any other, where so many edges of the
 usual length are upright, and where neither of its tilts is less sure."""
 _LEAST_SIGMA = math.radians(0.7)

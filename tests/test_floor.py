@@ -7,6 +7,7 @@ import pytest
 
 from realtime.feet import ANKLE_HEIGHT_M, Point
 from realtime.floor import FloorEstimator, Stance
+from realtime.level import Level
 from realtime.types import FloatArray, Floor
 
 FPS = 30
@@ -120,3 +121,75 @@ def test_a_camera_that_was_moved_is_learnt_anew() -> None:
     found = floor.floor()
     assert found is not None
     assert found.camera_height_m == pytest.approx(2.4, abs=0.15)
+
+
+def level(pitch_deg: float, roll_deg: float, sigma_deg: float = 1.0) -> Level:
+    return Level((-plane(pitch_deg, roll_deg)).astype(np.float32), math.radians(sigma_deg))
+
+
+def off_deg(floor: FloorEstimator, pitch_deg: float, roll_deg: float) -> float:
+    return math.degrees(math.acos(min(1.0, float(np.array(floor.down) @ plane(pitch_deg, roll_deg)))))
+
+
+@pytest.mark.parametrize(("pitch", "roll"), [(0, 0), (25, 13), (-12, -9), (40, 0)])
+def test_the_lines_of_the_room_tell_the_tilt_at_once(pitch: float, roll: float) -> None:
+    floor = FloorEstimator()
+    assert not floor.is_level_known
+    floor.see_level(level(pitch, roll))
+    assert floor.is_level_known
+    assert off_deg(floor, pitch, roll) < 0.5
+    assert math.degrees(floor.tilt_sigma) == pytest.approx(1.0, abs=0.1)
+
+
+def test_the_same_lines_over_and_over_make_nothing_surer() -> None:
+    floor = FloorEstimator()
+    for _ in range(20):
+        floor.see_level(level(20, 5, sigma_deg=2.0))
+        floor.advance(1.0)
+    assert math.degrees(floor.tilt_sigma) > 1.9
+
+
+def test_who_stands_learns_the_height_with_the_tilt_of_the_lines() -> None:
+    down = plane(20, 12)
+    floor, _ = walked(down, 1.8, 0)
+    floor.see_level(level(20, 12))
+    for n in range(60):
+        ankle: Point = tuple(on_floor(down, 1.8, 0.3 * (n % 3), 3.0).tolist())
+        floor.advance(1 / FPS)
+        floor.see(Stance((ankle, ankle), (True, True), (0.0, 0.0, 3.0), 0.1, 1 / FPS))
+    found = floor.floor()
+    assert found is not None
+    assert found.camera_height_m == pytest.approx(1.8, abs=0.08)
+    assert off_deg(floor, 20, 12) < 1
+
+
+def test_a_camera_that_was_moved_is_believed_the_second_time() -> None:
+    floor = FloorEstimator()
+    floor.see_level(level(5, 0))
+    floor.see_level(level(30, 10))
+    assert off_deg(floor, 5, 0) < 0.5
+    floor.see_level(level(30, 10))
+    assert off_deg(floor, 30, 10) < 0.5
+
+
+def test_lines_go_before_a_tilt_that_was_learnt_of_people_far_off() -> None:
+    floor, _ = walked(plane(2, 0), 1.5, 20)
+    floor.see_level(level(35, 10))
+    assert off_deg(floor, 35, 10) < 0.5
+
+
+def test_what_feet_deny_is_learnt_anew_from_the_lines() -> None:
+    floor = FloorEstimator()
+    floor.see_level(level(10, 3))
+    floor.reset()
+    assert floor.is_level_known
+    assert off_deg(floor, 10, 3) < 0.5
+
+
+def test_a_tilt_that_is_said_goes_before_lines() -> None:
+    said = FloorEstimator(up=(-plane(15, 0)).astype(np.float32))
+    said.see_level(level(0, 10))
+    assert off_deg(said, 15, 0) < 0.05
+    known = FloorEstimator(known=Floor((-plane(15, 0)).astype(np.float32), 1.5, 0.02))
+    known.see_level(level(0, 10))
+    assert off_deg(known, 15, 0) < 0.05

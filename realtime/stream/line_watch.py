@@ -86,14 +86,18 @@ class LineWatch:
 
 
 class PlayedLines:
-    """Gives the lines of a session again, at the frames (by index) at which they were given."""
+    """Gives the lines of a session again, each at the frame (by index) at which they were given, or where it
+    is begun after that, the last of those before."""
 
     def __init__(self, lines_px: Mapping[int, FloatArray]) -> None:
         self._lines_px = lines_px
+        self._given = -1
 
     def update(self, frame: Frame, boxes_px: FloatArray) -> FloatArray | None:
-        """Those of the frame."""
-        return self._lines_px.get(frame.index)
+        """What became known at the frame, or since the one before."""
+        since = [index for index in self._lines_px if self._given < index <= frame.index]
+        self._given = max(self._given, frame.index)
+        return self._lines_px[max(since)] if since else None
 
     def close(self) -> None:
         """Nothing is held."""

@@ -26,6 +26,11 @@ def seen(seed: int) -> SeenPerson:
     return SeenPerson(seed, xy[:2].ravel(), Keypoints2D(xy, score, depth, random.random()))
 
 
+def lines(n: int) -> np.ndarray:
+    """Straight lines of a picture; of the first one none."""
+    return np.random.default_rng(n).normal(0, 1000, (n - 1, 4)).astype(np.float32)
+
+
 def write(folder: Path, frames: int = 5) -> list[SeenPerson]:
     people = [seen(n) for n in range(frames)]
     sink = SessionSink(folder)
@@ -33,6 +38,8 @@ def write(folder: Path, frames: int = 5) -> list[SeenPerson]:
     for n, person in enumerate(people):
         image = Frame(np.zeros((48, 64, 3), np.uint8), 2 * n, 10**15 + n, n / 29.97)
         sink.observe(image, [person], [n - 1] if n else [])
+        if n % 2:
+            sink.observe_lines(2 * n, lines(n))
         sink.write(Result(image, (), AGES, dropped=n))
     sink.close()
     return people
@@ -44,6 +51,9 @@ def test_every_digit_comes_back(tmp_path: Path) -> None:
     assert session.whole
     assert session.header["settings"] == [1, 2]
     assert session.frames is None
+    assert list(session.lines_px) == [2, 6]
+    for n in (1, 3):
+        np.testing.assert_array_equal(session.lines_px[2 * n], lines(n))
     for n, (was, now) in enumerate(zip(people, session.seen, strict=True)):
         assert (now.index, now.captured_ns, now.media_s) == (2 * n, 10**15 + n, n / 29.97)
         assert (now.width, now.height, now.gone) == (64, 48, (n - 1,) if n else ())
@@ -104,7 +114,7 @@ def test_a_cut_session_is_read_up_to_the_cut_and_said_so(
     write(tmp_path / "s")
     path = tmp_path / "s" / LINES
     lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join(lines[:6]) + lines[6][:20])
+    path.write_bytes(b"".join(lines[:7]) + lines[7][:20])
     session = read_session(tmp_path / "s")
     assert not session.whole
     assert [f.index for f in session.seen] == [0, 2, 4]

@@ -13,10 +13,12 @@ from realtime.lift import LiftedPerson, Lifter
 from realtime.skeleton import BLAZEPOSE33, H36M17, joint_map
 from realtime.stream.bodies import Bodies
 from realtime.stream.body import BodySettings
+from realtime.stream.line_watch import LineSource, PlayedLines
 from realtime.stream.stages import PosePerception
 from realtime.stream.track import Tracker
 from realtime.types import FloatArray, Floor, Frame, Keypoints2D, Pose3D, Region, Result
 from tests.fakes import FakeClock, PastEngine, Place, World, frame
+from tests.test_level import lines_of_room, turn
 
 CAMERA = Intrinsics.from_fov(60, 640, 480)
 
@@ -51,6 +53,7 @@ def perception(
     engine: PastEngine | None = None,
     clock: Callable[[], int] | None = None,
     bodies: Bodies | None = None,
+    lines: LineSource | None = None,
 ) -> PosePerception:
     lifter = Lifter(PastEngine.manifest(), engine or PastEngine(), lag)
     tracker = Tracker(world, world, people=2)  # type: ignore[arg-type]
@@ -61,6 +64,7 @@ def perception(
         CAMERA,
         bodies or AsLifted(),
         clock or FakeClock(step_ns=1),
+        lines=lines,
     )
 
 
@@ -200,6 +204,22 @@ def test_the_lifter_is_told_the_tilt_that_the_user_says(floor: Floor | None) -> 
     (told,) = engine.ups[0]
     np.testing.assert_allclose(told / np.linalg.norm(told), up_of_tilt(20), atol=1e-6)
     assert 0.8 < np.linalg.norm(told) < 1
+
+
+@pytest.mark.parametrize("said", [False, True])
+def test_the_lifter_is_told_the_tilt_of_the_room_where_nobody_says_it(said: bool) -> None:
+    room = turn(12, 20, 35)
+    lines = PlayedLines({1: lines_of_room(np.random.default_rng(1), CAMERA, room)})
+    engine, bodies = PastEngine(), Bodies(BodySettings(up=up_of_tilt(5) if said else None))
+    path = perception(World(lambda n: [(100.0, 200.0)]), engine=engine, bodies=bodies, lines=lines)
+    for n in range(3):
+        path.process(frame(n, 640, 480))
+    before, *after = (up[0] for up in engine.ups[:3])
+    assert before.any() == said
+    for told in after:
+        assert 0.8 < np.linalg.norm(told) < 1
+        wanted = up_of_tilt(5) if said else room[1]
+        np.testing.assert_allclose(told / np.linalg.norm(told), wanted, atol=0.03)
 
 
 def test_bodies_are_told_the_time_of_the_frame_and_who_is_gone_for_good() -> None:

@@ -1,0 +1,151 @@
+"""Which way is up, from straight lines: rooms that are drawn as lines, and as pictures."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+
+from realtime.camera import Intrinsics
+from realtime.level import Level, level_of, outside, shrunk, straight_lines
+from realtime.types import FloatArray, ImageArray
+
+WIDE = Intrinsics.from_fov(75, 960, 720)
+LENSES = {
+    "wide": WIDE,
+    "upright and narrow": Intrinsics.from_fov(45, 540, 960),
+    "bent": Intrinsics(620, 620, 479.5, 359.5, 960, 720, (-0.25, 0.08, 0.001, -0.001, 0.0)),
+}
+
+
+def turn(roll_deg: float, pitch_deg: float, yaw_deg: float) -> np.ndarray:
+    """(3, 3), the rows the room's right, up and ahead in the axes of a camera turned so."""
+    roll, pitch, yaw = (math.radians(v) for v in (roll_deg, pitch_deg, yaw_deg))
+    up = np.array((0, -math.cos(pitch), -math.sin(pitch)))
+    right, ahead = np.array((1.0, 0, 0)), np.array((0, -math.sin(pitch), math.cos(pitch)))
+    right, ahead = (
+        math.cos(yaw) * right + math.sin(yaw) * ahead,
+        math.cos(yaw) * ahead - math.sin(yaw) * right,
+    )
+    about = np.array(((math.cos(roll), -math.sin(roll), 0), (math.sin(roll), math.cos(roll), 0), (0, 0, 1)))
+    return np.stack([right, up, ahead]) @ about.T
+
+
+def lines_of_room(
+    rng: np.random.Generator, camera: Intrinsics, room: np.ndarray, count: int = 60, stray: int = 25
+) -> FloatArray:
+    """Edges along the room's axes, and some along anything, as this camera sees them, half a pixel off."""
+    lines: list[FloatArray] = []
+    size = np.array((camera.width, camera.height))
+    while len(lines) < count + stray:
+        axis = room[rng.choice(3, p=(0.3, 0.4, 0.3))] if len(lines) < count else rng.normal(size=3)
+        middle = np.array((*rng.uniform(-1, 1, 2), 1.0)) * rng.uniform(2, 6) * (0.8, 0.8, 1)
+        ends = middle + np.outer((-0.5, 0.5), axis / np.linalg.norm(axis) * rng.uniform(0.4, 1.6))
+        if ends[:, 2].min() < 0.5:
+            continue
+        seen = camera.project(ends.astype(np.float32))
+        if not ((seen > 0) & (seen < size)).all() or np.linalg.norm(seen[1] - seen[0]) < 30:
+            continue
+        lines.append((seen + rng.normal(0, 0.3, (2, 2))).astype(np.float32).ravel())
+    order = np.argsort([-np.hypot(line[2] - line[0], line[3] - line[1]) for line in lines])
+    return np.stack(lines)[order]
+
+
+def off_deg(level: Level, room: np.ndarray) -> float:
+    return math.degrees(math.acos(min(1.0, float(level.up @ room[1]))))
+
+
+@pytest.mark.parametrize("lens", LENSES)
+def test_up_is_where_the_edges_of_the_room_point(lens: str) -> None:
+    rng, off, unsaid = np.random.default_rng(3), [], 0
+    for _ in range(30):
+        room = turn(rng.uniform(-25, 25), rng.uniform(-15, 40), rng.uniform(0, 90))
+        level = level_of(lines_of_room(rng, LENSES[lens], room), LENSES[lens])
+        if level is None:
+            unsaid += 1
+            continue
+        assert level.up.shape == (3,)
+        assert np.linalg.norm(level.up) == pytest.approx(1, abs=1e-5)
+        assert math.radians(0.5) < level.sigma_rad < math.radians(2.2)
+        off.append(off_deg(level, room) / math.degrees(level.sigma_rad))
+    assert unsaid <= 6
+    assert max(off) < 2
+    assert np.mean(np.array(off) < 1) > 0.8
+
+
+def test_lines_that_run_anywhere_say_nothing() -> None:
+    rng = np.random.default_rng(4)
+    said = [level_of(lines_of_room(rng, WIDE, np.eye(3), 0, 60), WIDE) for _ in range(30)]
+    assert sum(level is not None for level in said) <= 1
+
+
+def test_a_level_floor_alone_says_nothing() -> None:
+    rng, room = np.random.default_rng(5), turn(0, 20, 30)
+    floor = np.stack([room[0], room[0], room[2]])
+    said = [level_of(lines_of_room(rng, WIDE, floor, 60, 0), WIDE) for _ in range(10)]
+    assert all(level is None or off_deg(level, room) < 3 for level in said)
+
+
+def test_few_lines_say_nothing() -> None:
+    lines = lines_of_room(np.random.default_rng(6), WIDE, turn(0, 10, 20))
+    assert level_of(lines[:5], WIDE) is None
+    assert level_of(np.zeros((0, 4), np.float32), WIDE) is None
+
+
+def test_a_camera_on_its_side_is_not_taken_for_an_upright_one() -> None:
+    rng = np.random.default_rng(7)
+    for _ in range(10):
+        room = turn(rng.choice((-90.0, 90.0)), rng.uniform(0, 20), rng.uniform(10, 80))
+        level = level_of(lines_of_room(rng, WIDE, room), WIDE)
+        # Its up lies level in the picture, so that at best a level edge can be taken for an upright one.
+        assert level is None or abs(math.degrees(math.atan2(level.up[0], -level.up[1]))) <= 30
+
+
+def doors(camera: Intrinsics, room: np.ndarray, times: int = 1) -> ImageArray:
+    """A wall with doors, each a frame in a wall, painted as by a camera of `times` the resolution."""
+    picture = np.full((camera.height * times, camera.width * times, 3), 200, np.uint8)
+    right, up, ahead = room
+    for across in np.arange(-4, 4.1, 1.3):
+        for high, wide, low in ((2.0, 0.9, -1.2), (0.5, 0.6, 1.1)):
+            corners = [
+                4.5 * ahead + (across + x) * right + y * up
+                for x, y in ((0, low), (wide, low), (wide, low + high), (0, low + high))
+            ]
+            seen = (camera.project(np.array(corners, np.float32)) + 0.5) * times - 0.5
+            if np.isfinite(seen).all():
+                shade = int(60 + 20 * (across % 3))
+                cv2.fillPoly(picture, [np.round(seen * 16).astype(np.int32)], (shade,) * 3, cv2.LINE_AA, 4)
+    return picture
+
+
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize(("roll", "pitch"), [(0, 0), (12, 20), (-8, 10)])
+def test_a_picture_of_doors_tells_the_tilt_at_any_resolution(times: int, roll: float, pitch: float) -> None:
+    camera = Intrinsics.from_fov(70, 640, 480)
+    room = turn(roll, pitch, 25)
+    grey, shrink = shrunk(doors(camera, room, times))
+    assert max(grey.shape) == 640
+    assert shrink == pytest.approx(times)
+    lines_px = straight_lines(grey, shrink)
+    level = level_of(lines_px, camera.scaled_to(640 * times, 480 * times))
+    assert level is not None
+    assert off_deg(level, room) < 1.2
+    length = np.hypot(*(lines_px[:, 2:] - lines_px[:, :2]).T)
+    assert (np.diff(length) <= 1e-3).all()
+    assert length.min() > 0.02 * 640 * times
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 200), (48, 64)])
+def test_a_picture_without_edges_has_no_lines(shape: tuple[int, int]) -> None:
+    grey, times = shrunk(np.full((*shape, 3), 90, np.uint8))
+    assert straight_lines(grey, times).shape == (0, 4)
+
+
+def test_lines_on_people_are_left_out() -> None:
+    lines_px = np.array([(0, 0, 10, 10), (40, 40, 60, 60), (45, 0, 45, 30)], np.float32)
+    boxes_px = np.array([(30, 30, 70, 70), (200, 200, 210, 210)], np.float32)
+    np.testing.assert_array_equal(outside(lines_px, boxes_px), lines_px[[0, 2]])
+    np.testing.assert_array_equal(outside(lines_px, np.zeros((0, 4), np.float32)), lines_px)
+    assert outside(lines_px[:0], boxes_px).shape == (0, 4)

@@ -81,7 +81,7 @@ def spoken(
     up: what it is told of the camera's tilt; if not said, what the bodies know, as in the pipeline.
     """
     for t in range(len(take)):
-        now, told = slice(t, t + 1), bodies.up if up is None else up()
+        now, told = slice(t, t + 1), bodies.told_up if up is None else up()
         said = live.step(take.rays[now], take.score[now], (0,), take.depth[now], told).person(0)
         yield said, bodies.update((0,), [said], take.rays[now], take.score[now], t / _FPS)[0]
     live.drop(0)

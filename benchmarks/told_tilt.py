@@ -44,7 +44,7 @@ def followed(live: Lifter, take: Take, told: Told) -> tuple[FloatArray, list[Flo
     """Poses (T, 17, 3), metres, as the lifter has them, and what the floor's estimate told when it could."""
     bodies, truth, known = Bodies(), told_up(take.up, LEVEL_SIGMA), []
     ups: dict[Told, Callable[[], FloatArray | None]] = {
-        "nothing": lambda: None, "the floor's estimate": lambda: bodies.up, "the truth": lambda: truth,
+        "nothing": lambda: None, "the floor's estimate": lambda: bodies.told_up, "the truth": lambda: truth,
     }  # fmt: skip
     poses = []
     for said, _ in spoken(live, take, bodies, ups[told]):

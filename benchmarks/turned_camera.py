@@ -4,7 +4,8 @@
 
 A camera turned about its own centre sees the same rays: its picture is the sample's under a homography, and
 its truth is the sample's, turned. So nothing is rendered again, and the person is in no other place or light.
-The whole pipeline runs, the body's size unknown. The picture is as large as the turned frame needs.
+The whole pipeline runs, the body's size unknown. The picture is as large as the turned frame needs. Its rim
+would be the straightest line in it: with `--level` the lines of the picture as it was are turned with it.
 """
 
 from __future__ import annotations
@@ -23,17 +24,20 @@ import cv2
 import numpy as np
 
 from realtime.camera import Intrinsics
+from realtime.level import outside, shrunk, straight_lines
 from realtime.machine import processor
 from realtime.models.catalogue import DEFAULT_LIFTER
 from realtime.sample import camera, load_truth
 from realtime.stream.assemble import Options, assemble, find_source
-from realtime.types import Array, FloatArray, Frame, Person
+from realtime.stream.stages import PosePerception
+from realtime.types import Array, FloatArray, Frame, ImageArray, Person
 from training.lifters.metrics import mpjpe_mm, pa_mpjpe_mm, root_error_mm
 from training.mocap.rotations import axis_angle
 
 RESULTS = Path(__file__).parent / "results"
 TURNS_DEG = ((0, 0), (-30, 0), (-15, 0), (15, 0), (30, 0), (45, 0), (0, -15), (0, 15), (0, 30), (15, 20))
 """Roll, clockwise, and how far the camera looks down, degrees."""
+_LOOKS = (0, 30, 90)
 
 
 def turn_of(roll_deg: float, down_deg: float) -> Array:
@@ -55,14 +59,40 @@ def turned_camera(before: Intrinsics, turn: Array) -> tuple[Intrinsics, Array]:
     return after, after.matrix @ turn @ np.linalg.inv(before.matrix)
 
 
-def followed(intrinsics: Intrinsics, homography: Array, lifter: str) -> Iterator[tuple[int, Person]]:
+class TurnedLines:
+    """The straight lines of the sample's own picture at some frames, as the turned camera sees them."""
+
+    def __init__(self, homography: Array, pictures: dict[int, ImageArray]) -> None:
+        self._homography, self._pictures = homography, pictures
+
+    def update(self, frame: Frame, boxes_px: FloatArray) -> FloatArray | None:
+        """Those outside the people (P, 4) who are seen now."""
+        if frame.index not in self._pictures:
+            return None
+        ends = straight_lines(*shrunk(self._pictures[frame.index])).reshape(-1, 1, 2)
+        turned = cv2.perspectiveTransform(ends.astype(np.float64), self._homography)
+        return outside(turned.reshape(-1, 4).astype(np.float32), boxes_px)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def followed(
+    intrinsics: Intrinsics, homography: Array, lifter: str, level: bool
+) -> Iterator[tuple[int, Person]]:
     """Who is seen, by frame, in the sample as the turned camera sees it."""
-    options = Options(lifter=lifter)
+    pictures: dict[int, ImageArray] = {}
+    options = Options(lifter=lifter, level=False)
     source, _ = find_source("sample")
     assembly = assemble(options, intrinsics)
+    if level:
+        assert isinstance(assembly.perception, PosePerception)
+        assembly.perception.lines = TurnedLines(homography, pictures)
     size = (intrinsics.width, intrinsics.height)
     try:
         while (frame := source.read()) is not None:
+            if frame.index in _LOOKS:
+                pictures[frame.index] = frame.image
             image = cv2.warpPerspective(frame.image, homography, size)
             turned = Frame(image, frame.index, frame.captured_ns, frame.media_s)
             for result in assembly.perception.process(turned):
@@ -89,21 +119,22 @@ def errors(found: list[tuple[int, Person]], truth_m: FloatArray) -> dict[str, fl
 
 @click.command()
 @click.option("--lifter", default=DEFAULT_LIFTER, show_default=True)
-def main(lifter: str) -> None:
+@click.option("--level", is_flag=True, help="Tell the camera's tilt from the picture's straight lines.")
+def main(lifter: str, level: bool) -> None:
     """Measure, save, print."""
     rows = []
     for roll_deg, down_deg in TURNS_DEG:
         turn = turn_of(roll_deg, down_deg)
         intrinsics, homography = turned_camera(camera(), turn)
         truth_m = (load_truth()["pose_m"] @ turn.T).astype(np.float32)
-        row = errors(list(followed(intrinsics, homography, lifter)), truth_m)
+        row = errors(list(followed(intrinsics, homography, lifter, level)), truth_m)
         rows.append({"roll_deg": roll_deg, "down_deg": down_deg, **row})
         print(rows[-1], flush=True)
     said = {
         "machine": processor(), "date": time.strftime("%Y-%m-%d"), "lifter": lifter,
         "command": shlex.join(["python", "benchmarks/turned_camera.py", *sys.argv[1:]]), "rows": rows,
     }  # fmt: skip
-    path = RESULTS / f"turned_camera_{time.strftime('%Y-%m-%d')}.json"
+    path = RESULTS / f"turned_camera_{'level_' if level else ''}{time.strftime('%Y-%m-%d')}.json"
     path.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
 
 

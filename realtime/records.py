@@ -43,13 +43,17 @@ class RecordedPerson:
 
 @dataclass(frozen=True, slots=True)
 class RecordedFrame:
-    """One line of a record. index: the source's count. captured_ns: the clock at the grab."""
+    """One line of a record. index: the source's count. captured_ns: the clock at the grab.
+
+    up: (3,) the world's up in camera axes, a unit vector; None where it was not known.
+    """
 
     index: int
     captured_ns: int
     people: tuple[RecordedPerson, ...]
     age_ms: Mapping[str, float]
     dropped: int
+    up: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +165,7 @@ def _frame(node: Mapping[str, Any]) -> RecordedFrame:
         tuple(_person(person) for person in node["people"]),
         {str(stage): float(numbers(ms)) for stage, ms in node["age_ms"].items()},
         whole_number(node["dropped"]),
+        numbers(node["up"], 3) if node.get("up") is not None else None,
     )
 
 

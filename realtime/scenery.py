@@ -13,7 +13,7 @@ import numpy as np
 
 from realtime.camera import Intrinsics
 from realtime.skeleton import H36M17
-from realtime.types import FloatArray, Floor, Person
+from realtime.types import FloatArray, Person
 from realtime.view3d import OrbitCamera
 
 GRID_STEP_M = 1.0
@@ -51,11 +51,11 @@ _GRID_M: FloatArray = _squares()
 _GRID_MIDDLES_M: FloatArray = _GRID_M.mean(axis=1)[:, [0, 2]]
 
 
-def level_from_camera(floor: Floor | None) -> FloatArray:
-    """(3, 3) the smallest turn that makes a floor level, y straight down; none where it is not known."""
-    if floor is None:
+def level_from_camera(up: FloatArray | None) -> FloatArray:
+    """(3, 3) the smallest turn that takes the world's up (3,) to where y falls; none if it is not known."""
+    if up is None:
         return np.eye(3, dtype=np.float32)
-    down, wanted = -floor.up.astype(np.float64), np.array([0.0, 1.0, 0.0])
+    down, wanted = -up.astype(np.float64), np.array([0.0, 1.0, 0.0])
     axis, cosine = np.cross(down, wanted), float(down @ wanted)
     if cosine < -0.99:  # upside down: any level axis serves, and no person stands so
         return np.diag([1.0, -1.0, -1.0]).astype(np.float32)

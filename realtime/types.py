@@ -197,6 +197,7 @@ class Result:
     queues, or for later frames), and in `total`, which is their sum.
     dropped: frames the source's ring let go since the previous result.
     smoothing_lag_ms: how far smoothing holds the poses back just now. floor: None where it is not known.
+    up: the world's up (3,), a unit vector in camera axes; None where nothing tells it, not the floor either.
     device_ms: of each stage's time, what its network took by its device's own clock; only where it has one.
     """
 
@@ -206,4 +207,5 @@ class Result:
     dropped: int = 0
     smoothing_lag_ms: float = 0.0
     floor: Floor | None = None
+    up: FloatArray | None = None
     device_ms: Mapping[str, float] = field(default_factory=dict)

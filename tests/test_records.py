@@ -15,6 +15,7 @@ from realtime.types import Result
 from tests.fakes import frame, person
 
 AGES = {"capture": 1.0, "detect": 0.0, "estimate": 4.125, "lift": 0.5, "total": 5.625}
+UP = np.array([0.1, -0.9, -0.42], np.float32)
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def record(tmp_path: Path) -> Path:
     sink = RecordSink(path, header_line(Intrinsics.from_fov(60, 640, 480), [], 2))
     sure = person(root_m=(0.5, 0, 3), identity=7)
     sure = replace(sure, pose=replace(sure.pose, confidence=np.full(17, 0.25, np.float32)))
-    sink.write(Result(frame(3, captured_ns=42), (sure, person(identity=8)), AGES, dropped=2))
+    sink.write(Result(frame(3, captured_ns=42), (sure, person(identity=8)), AGES, dropped=2, up=UP))
     sink.write(Result(frame(4, captured_ns=43), (), AGES))
     sink.close()
     return path
@@ -36,6 +37,9 @@ def test_what_was_written_is_read_back(record: Path) -> None:
     assert not read.cut
     first, second = read.frames
     assert (first.index, first.captured_ns, first.dropped) == (3, 42, 2)
+    assert first.up is not None
+    np.testing.assert_allclose(first.up, UP, atol=1e-5)
+    assert second.up is None
     assert first.age_ms == AGES
     assert [p.id for p in first.people] == [7, 8]
     expected = person(root_m=(0.5, 0, 3))
@@ -105,6 +109,7 @@ def test_a_missing_record_is_named(tmp_path: Path) -> None:
     [
         {"frame": 1.5}, {"frame": None}, {"frame": 2**70}, {"people": None}, {"people": [{}]},
         {"dropped": "x"}, {"age_ms": {"total": "x"}}, {"age_ms": {"total": 1e300}}, {"captured_ns": True},
+        {"up": [0, 1]},
     ],
     ids=str,
 )  # fmt: skip

@@ -26,8 +26,11 @@ class Bodies:
         self._unlearnt_s = 0.0
         self.floor = self._ground.floor()
         """The floor as it is known after the last frame."""
-        self.up = self._told_up()
-        """What lifters are told of the world's up: said, or of lines and floor; None if nothing tells."""
+        self.up: FloatArray | None = None
+        """The world's up (3,), a unit vector in camera axes: said, of lines, or of the floor; else None."""
+        self.told_up: FloatArray | None = None
+        """The same as lifters are told it (`realtime.lift.told_up`)."""
+        self._learn_up()
         self.lag_ms = 0.0
         """How far smoothing holds back the poses of the last frame, at most."""
 
@@ -53,7 +56,7 @@ class Bodies:
     def see_level(self, level: Level) -> None:
         """Take in how the camera is tilted by the lines of its picture; what the user says goes before."""
         self._ground.see_level(level)
-        self.up = self._told_up()
+        self._learn_up()
 
     def forget(self, person: int) -> None:
         """Drop what is known of somebody who will not come back. Unknown ids are ignored."""
@@ -77,9 +80,11 @@ class Bodies:
         self._unlearnt_s = 0.0
         self.floor = self._ground.floor()
         if self._settings.floor is None:
-            self.up = self._told_up()
+            self._learn_up()
 
-    def _told_up(self) -> FloatArray | None:
+    def _learn_up(self) -> None:
+        self.up = self.told_up = None
         if self.floor is None and not self._ground.is_level_known:
-            return None
-        return told_up(-np.array(self._ground.down, np.float32), self._ground.tilt_sigma)
+            return
+        self.up = -np.array(self._ground.down, np.float32)
+        self.told_up = told_up(self.up, self._ground.tilt_sigma)

@@ -86,6 +86,8 @@ def result_line(result: Result) -> str:
         "dropped": result.dropped,
         "smoothing_lag_ms": round(result.smoothing_lag_ms, 1),
     }
+    if result.up is not None:
+        node["up"] = _rounded(result.up, 5)
     if result.floor is not None:
         node["floor"] = _floor(result.floor)
     # The standard library's writer takes a tenth of what a frame costs besides its networks.

@@ -90,7 +90,8 @@ class PosePerception:
         self._clock = clock
         self._close = close
         self._on_device = on_device
-        self._lines = lines or PlayedLines({})
+        self.lines = lines or PlayedLines({})
+        """What is asked for straight lines; may be exchanged between frames."""
 
     @property
     def delay(self) -> int:
@@ -121,12 +122,12 @@ class PosePerception:
 
     def close(self) -> None:
         """Free the engines."""
-        self._lines.close()
+        self.lines.close()
         self._close()
 
     def _look_at_room(self, frame: Frame, boxes_px: FloatArray) -> None:
         """Take in how the camera is tilted, where the picture's lines are known by now."""
-        lines_px = self._lines.update(frame, boxes_px)
+        lines_px = self.lines.update(frame, boxes_px)
         level = None if lines_px is None else level_of(lines_px, self.intrinsics)
         if level is not None:
             self.bodies.see_level(level)
@@ -151,7 +152,7 @@ class PosePerception:
             self.intrinsics.rays(points_px),
             depth,
             watch,
-            self.bodies.up,
+            self.bodies.told_up,
         )
 
     def _depth(self, depth_px: FloatArray) -> FloatArray:
@@ -183,5 +184,6 @@ class PosePerception:
             seen.watch.age_ms(),
             smoothing_lag_ms=self.bodies.lag_ms,
             floor=self.bodies.floor,
+            up=self.bodies.up,
             device_ms=seen.watch.device_ms,
         )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import deque
 
@@ -16,6 +17,7 @@ from realtime.camera import Intrinsics
 from realtime.live.state import State
 from realtime.stream.ledger import TOTAL, Snapshot
 from realtime.stream.source import SourceStatus
+from realtime.types import FloatArray
 from realtime.ui.bars import Bars
 from realtime.ui.theme import Theme
 
@@ -62,6 +64,7 @@ class LedgerView(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("Latency")
         self._ages_ms: deque[float] = deque(maxlen=_AGES)
+        self._up: FloatArray | None = None
         self.bars = Bars()
         self._big, self._spread, self._work = QLabel("–"), QLabel(), QLabel()
         self._big.setObjectName("big")
@@ -96,8 +99,9 @@ class LedgerView(QWidget):
         self._ages_ms.append(age_ms)
 
     def clear(self) -> None:
-        """Another pipeline: forget the ages of the one before."""
+        """Another pipeline: forget the ages, and the tilt, of the one before."""
         self._ages_ms.clear()
+        self._up = None
 
     def text(self, figure: str) -> str:
         """What a figure says now; `age`, `spread` and `work` are those of the large number."""
@@ -134,9 +138,13 @@ class LedgerView(QWidget):
         self._figures["lag"].set_text(lag_words(state.lag_frames, fps_in))
         self._figures["engine"].set_text(engine_words(state) + device_words(snapshot))
         self._figures["engine"].setToolTip("\n".join(f"{net} ({net.licence})" for net in state.nets))
-        self._figures["camera"].set_text(describe(state.intrinsics))
+        self._figures["camera"].set_text(describe(state.intrinsics) + tilt_words(self._up))
         self._fallback.set_text(state.fallback)
         self._fallback.setVisible(bool(state.fallback))
+
+    def show_tilt(self, up: FloatArray | None) -> None:
+        """Take note of the world's up (3,) in camera axes, for the next refresh; None if it is not known."""
+        self._up = up
 
     def show_drawing(self, drawing: str, reason: str) -> None:
         """Say what draws the 3D view, and why."""
@@ -215,3 +223,14 @@ def describe(intrinsics: Intrinsics | None) -> str:
         "metadata": f"{field}, from the file",
         "calibrated": f"calibrated, {field}",
     }[intrinsics.source]
+
+
+def tilt_words(up: FloatArray | None) -> str:
+    """How the camera is tilted, in whole degrees, to follow other words; nothing where it is not known."""
+    if up is None:
+        return ""
+    x, y, z = up.tolist()
+    down = round(math.degrees(math.asin(max(-1.0, min(1.0, -z)))))
+    roll = round(math.degrees(math.atan2(x, -y)))
+    looks = f"looks {'down' if down > 0 else 'up'} {abs(down)}°" if down else "level"
+    return f", {looks}" + (f", rolled {abs(roll)}°" if roll else "")

@@ -27,7 +27,7 @@ from realtime.scene import Scene, Side, absolute_poses_m, scene
 from realtime.scenery import GRID_STEP_M, level_from_camera, levelled
 from realtime.strokes import Rgb, one_ink, paint_bodies, paint_lines
 from realtime.trails import Trails, Way
-from realtime.types import Floor, Person
+from realtime.types import FloatArray, Person
 from realtime.ui.choices import Drawing
 from realtime.ui.gl_scene import Shot
 from realtime.ui.gl_worker import GlWorker
@@ -80,7 +80,7 @@ class SkeletonView(QWidget):
         self._mirrored = False
         self._people: tuple[Person, ...] = ()
         self._intrinsics: Intrinsics | None = None
-        self._floor: Floor | None = None
+        self._up: FloatArray | None = None
         self._grabbed: QPointF | None = None
         self._gl: GlWorker | None = None
         self._drawn: tuple[QImage, Shot] | None = None
@@ -177,13 +177,13 @@ class SkeletonView(QWidget):
         people: tuple[Person, ...],
         intrinsics: Intrinsics | None,
         now_s: float,
-        floor: Floor | None = None,
+        up: FloatArray | None = None,
     ) -> None:
-        """Replace who is shown. now_s: when they were seen, on any steady clock. floor: to make level."""
+        """Replace who is shown. now_s: when they were seen, on any steady clock. up: (3,) to show upright."""
         follower = self._follower
-        if floor is not self._floor:
-            self._floor, follower.level = floor, level_from_camera(floor)
-        if floor is not None:
+        if up is not self._up:
+            self._up, follower.level = up, level_from_camera(up)
+        if up is not None:
             people = tuple(levelled(person, follower.level) for person in people)
         self._people, self._intrinsics = people, intrinsics
         self._seen_s, self._beat_ms = now_s, min(max((now_s - self._seen_s) * 1e3, 0.0), _LONGEST_BEAT_MS)

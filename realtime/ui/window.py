@@ -193,8 +193,9 @@ class Window(QMainWindow):
     def _show(self, result: Result, state: State) -> None:
         self._result = result
         self.image_view.show_result(result)
+        self.ledger_view.show_tilt(result.up)
         now_s = result.frame.captured_ns / 1e9
-        self.skeleton_view.show_people(result.people, state.intrinsics, now_s, result.floor)
+        self.skeleton_view.show_people(result.people, state.intrinsics, now_s, result.up)
         # Advice has to hold for a second before it is given: there is no need to ask every frame.
         if not 0 <= result.frame.captured_ns - self._advised_ns < _ADVICE_EVERY_MS * 1e6:
             self._advised_ns = result.frame.captured_ns

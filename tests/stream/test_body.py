@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from realtime.bones import bone_of, take_apart
 from realtime.errors import UsageError
-from realtime.floor_files import floor_under
+from realtime.floor_files import floor_under, up_of_tilt
+from realtime.level import Level
 from realtime.lift import LiftedPerson
 from realtime.size import STATURE_RATIO, KnownSize, bone_path_m, known_size
 from realtime.skeleton import H36M17
@@ -222,16 +223,29 @@ def test_the_floor_is_learnt_and_the_camera_is_over_it() -> None:
 def test_up_is_told_once_the_floor_is_known_and_surer_as_time_goes_on() -> None:
     bodies = Bodies()
     assert bodies.up is None
+    assert bodies.told_up is None
     standing(bodies, 12)
-    told = bodies.up
+    told, up = bodies.told_up, bodies.up
     assert told is not None
+    assert up is not None
+    np.testing.assert_allclose(told / np.linalg.norm(told), up, atol=1e-6)
     standing_on = float(np.linalg.norm(told))
     assert told[1] < -0.97 * standing_on
     assert standing_on < 0.95
     early = Bodies()
-    while early.up is None:
+    while early.told_up is None:
         standing(early, 0.5)
-    assert float(np.linalg.norm(early.up)) < standing_on
+    assert float(np.linalg.norm(early.told_up)) < standing_on
+
+
+def test_lines_tell_the_tilt_before_anybody_stood_and_what_is_said_goes_before_them() -> None:
+    seen, said = Level(up_of_tilt(25), math.radians(1)), up_of_tilt(10)
+    bodies, told = Bodies(), Bodies(BodySettings(up=said))
+    for each, wanted in ((bodies, seen.up), (told, said)):
+        each.see_level(seen)
+        assert each.up is not None
+        np.testing.assert_allclose(each.up, wanted, atol=1e-4)
+    assert bodies.floor is None
 
 
 def test_feet_that_stand_slide_less_on_the_floor_and_bones_stay() -> None:

@@ -13,6 +13,7 @@ import pytest
 from realtime import records
 from realtime.camera import Intrinsics
 from realtime.errors import RecordError
+from realtime.floor_files import up_of_tilt
 from realtime.manifest import Manifest
 from realtime.skeleton import H36M17
 from realtime.stream.session import read_session
@@ -71,6 +72,13 @@ def test_a_confidence_is_written_where_the_lifter_gives_one() -> None:
     first, second = json.loads(result_line(Result(frame(0), (someone, sure), AGES)))["people"]
     assert "confidence" not in first
     assert second["confidence"] == [0.25] * 17
+
+
+def test_up_is_written_where_it_is_known() -> None:
+    up = up_of_tilt(20)
+    first, second = (json.loads(result_line(Result(frame(0), (), AGES, up=each))) for each in (None, up))
+    assert "up" not in first
+    np.testing.assert_allclose(second["up"], up, atol=1e-5)
 
 
 def test_each_line_is_on_disk_when_write_returns(tmp_path: Path) -> None:

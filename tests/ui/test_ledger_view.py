@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from realtime.camera import Intrinsics
+from realtime.floor_files import up_of_tilt
 from realtime.live.state import State
 from realtime.stream.ledger import Entry, Ledger, Percentiles, Snapshot
 from realtime.stream.source import SourceStatus
+from realtime.types import FloatArray
 from realtime.ui.theme import DARK
 from tests.ui.conftest import pixels
 from tests.ui.fake_player import NETS, info
@@ -57,6 +59,26 @@ def test_numbers_are_the_snapshots(panel: Any) -> None:
     assert panel.text("engine") == "openvino fp32, onnxruntime fp32 (estimate 0.50 ms there)"
     panel.show_drawing("painter", "OpenGL is slow here")
     assert panel.text("3D view") == "software: OpenGL is slow here"
+
+
+@pytest.mark.parametrize(
+    ("up", "words"),
+    [
+        (up_of_tilt(23), ", looks down 23°"),
+        (up_of_tilt(-8), ", looks up 8°"),
+        (up_of_tilt(0.2), ", level"),
+        (np.array([0.2, -0.9, -0.36], np.float32), ", looks down 21°, rolled 13°"),
+        (None, ""),
+    ],
+)
+def test_the_tilt_is_said_beside_the_camera(panel: Any, up: FloatArray | None, words: str) -> None:
+    state = replace(STATE, intrinsics=Intrinsics.from_fov(60, 640, 480))
+    panel.show_tilt(up)
+    panel.refresh(filled(3), state, FINE)
+    assert panel.text("camera") == "60° field of view, as given" + words
+    panel.clear()
+    panel.refresh(filled(3), state, FINE)
+    assert panel.text("camera") == "60° field of view, as given"
 
 
 def test_before_the_first_frame_it_claims_nothing(panel: Any) -> None:

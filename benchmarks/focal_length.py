@@ -1,96 +1,91 @@
-"""How well a walker tells the focal length, on rendered people whose cameras are known exactly.
+#!/usr/bin/env python3
+"""How well the straight lines of a room tell the focal length, on rendered places whose cameras are known.
 
-    python benchmarks/focal_length.py [RECORDS.npz ...] [-o FILE.json]
+    python benchmarks/focal_length.py --motion ../shared/data/mocap/cmu_h36m17_30hz.npz \\
+        --makehuman ../shared/data/makehuman
 
-For each clip the joints as the 2D net saw them (`seen`) and the exact ones (`exact`) are given to
-calibration.focal; errors are |log(estimated / true focal length)|, beside that of assuming 60 degrees. The
-centre of the image is taken for the principal point and the distortion is left out, as a user would have to.
+One picture each of rooms, streets and yards, with the people in it (their edges count as any others). Errors
+are |log(estimated / true focal length)|, beside that of assuming 60 degrees. The distortion is left out
+and the middle of the picture taken for the principal point, as a user would have to. Saved under
+benchmarks/results.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
+import itertools
 import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from calibration.errors import CalibrationError
-from calibration.focal import Walk, focal_from_walk
+from calibration.focal import TELLING, focal_of_lines
 from realtime.camera import Intrinsics
-from realtime.machine import processor
+from realtime.level import shrunk, straight_lines
+from realtime.profiling.machine import describe
 from realtime.types import Array
-from training.records.store import Records, load_records
+from training.render.clip import ClipSettings, Studio
 
-DEFAULT = Path(__file__).parent.parent / "training" / "records" / "blazepose_test.npz"
-TILTS_DEG = ((0, 5), (5, 10), (10, 15), (15, 90))
+RESULTS = Path(__file__).parent / "results"
+_SIGMAS = (0.0, 0.06, 0.1, 0.15, TELLING, math.inf)
 
 
-def clips(records: Records, exact: bool) -> Iterator[tuple[float, ...]]:
-    """Of every clip that shows a whole person: tilt, degrees; log error; its sigma; log error of assuming 60;
-    whether the estimate says it is usable."""
-    for n, frames in enumerate(records.bounds):
-        camera = records.cameras[n]
-        points = records.exact_px[frames] if exact else records.seen_px[frames]
-        score = np.where(records.found[frames][:, None], 1.0 if exact else records.score[frames], 0.0)
-        keypoints = np.concatenate([points, np.broadcast_to(score, points.shape[:2])[..., None]], axis=2)
+def estimates(studio: Studio, seed: int, pictures: int) -> Iterator[tuple[float, float, float]]:
+    """Of every picture that has edges: the log error, its sigma, and the log error of assuming 60 degrees."""
+    for number in tqdm(range(pictures), disable=None):
+        clip = studio.clip(seed, number)
+        image, _ = next(iter(clip.render()))
+        camera = clip.intrinsics
         try:
-            found = focal_from_walk(Walk(keypoints.astype(np.float32), camera.width, camera.height))
+            found = focal_of_lines([straight_lines(*shrunk(image))], camera.width, camera.height)
         except CalibrationError:
             continue
         assumed = Intrinsics.assumed(camera.width, camera.height).fx
-        tilt_deg = abs(math.degrees(math.asin(float(records.up[n][2]))))
-        yield (
-            tilt_deg,
-            math.log(found.focal_px / camera.fx),
-            found.log_sigma,
-            math.log(assumed / camera.fx),
-            found.usable,
-        )
+        yield math.log(found.focal_px / camera.fx), found.log_sigma, math.log(assumed / camera.fx)
 
 
 def summary(rows: Array) -> dict[str, float]:
-    """Medians of rows (N, 5) of `clips`, and how the stated sigmas compare with the errors."""
+    """Of rows (N, 3) of `estimates`."""
     if not len(rows):
-        return {"clips": 0}
+        return {"pictures": 0}
+    off, assumed = np.abs(rows[:, 0]), np.abs(rows[:, 2])
     return {
-        "clips": len(rows),
-        "median_log_error": round(float(np.median(np.abs(rows[:, 1]))), 4),
-        "median_log_error_assumed_60": round(float(np.median(np.abs(rows[:, 3]))), 4),
-        "median_log_sigma": round(float(np.median(rows[:, 2])), 4),
-        "rms_of_error_over_sigma": round(float(np.sqrt(((rows[:, 1] / rows[:, 2]) ** 2).mean())), 3),
+        "pictures": len(rows),
+        "median_log_error": round(float(np.median(off)), 3),
+        "at_90_percent": round(float(np.percentile(off, 90)), 3),
+        "in_sigma": round(float((off < rows[:, 1]).mean()), 3),
+        "median_assuming_60": round(float(np.median(assumed)), 3),
+        "at_90_percent_assuming_60": round(float(np.percentile(assumed, 90)), 3),
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("records", nargs="*", type=Path, default=[DEFAULT])
-    parser.add_argument("-o", "--output", type=Path)
-    given = parser.parse_args()
-    records = [load_records(path) for path in given.records]
-    out: dict[str, object] = {
-        "machine": processor(),
-        "date": datetime.date.today().isoformat(),
-        "records": [path.name for path in given.records],
-        "clips": sum(r.clips for r in records),
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--motion", type=Path, required=True)
+    parser.add_argument("--makehuman", type=Path, required=True)
+    parser.add_argument("--pictures", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=41)
+    options = parser.parse_args()
+    settings = ClipSettings(frames=1, part="test", long_side_px=(480, 960), oversampling=1)
+    studio, machine = Studio(options.makehuman, [options.motion], settings), describe()
+    rows = np.array(list(estimates(studio, options.seed, options.pictures)))
+    by_sigma = {
+        f"sigma {low:g} to {high:g}": summary(rows[(rows[:, 1] >= low) & (rows[:, 1] < high)])
+        for low, high in itertools.pairwise(_SIGMAS)
     }
-    for name, exact in (("exact", True), ("seen", False)):
-        rows = np.array([row for r in records for row in clips(r, exact)]).reshape(-1, 5)
-        out[name] = {
-            "all": summary(rows),
-            "usable": summary(rows[rows[:, 4] > 0]),
-            **{
-                f"tilt_{low}_{high}_deg": summary(rows[(rows[:, 0] >= low) & (rows[:, 0] < high)])
-                for low, high in TILTS_DEG
-            },
-        }
-    text = json.dumps(out, indent=1)
-    print(text)
-    if given.output is not None:
-        given.output.write_text(text + "\n")
+    found = {
+        "machine": machine, "seed": options.seed, "pictures": options.pictures, "all": summary(rows),
+        "usable": summary(rows[rows[:, 1] <= TELLING]), **by_sigma,
+    }  # fmt: skip
+    print(json.dumps(found, indent=1))
+    out = RESULTS / f"focal_length_{machine['date'][:10]}.json"
+    out.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ from calibration.capture import AutoCapture, Progress, Session
 from calibration.check import measure_board, measure_person, verdict
 from calibration.detect import Finder
 from calibration.ground import floor_lines, measure_floor
+from calibration.room import focal
 from calibration.sheet import PAPERS_MM, write_sheet
 from calibration.solve import Lens, solve
 from calibration.views import Views, from_photos, photos
-from calibration.walk import focal
 from realtime.camera import load_intrinsics
 from realtime.commands.shell import run
 from realtime.commands.source_options import parse_window

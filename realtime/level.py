@@ -103,6 +103,15 @@ def level_of(lines_px: FloatArray, camera: Intrinsics) -> Level | None:
     return Level(up.astype(np.float32), max(_LEAST_SIGMA, math.hypot(*sigmas)))
 
 
+def how_well_explained(lines_px: FloatArray, camera: Intrinsics, usual: Intrinsics) -> float:
+    """How well the likeliest room explains edges (N, 4), longest first, if this camera saw them; a logarithm.
+
+    The same lines may be compared for other cameras: `usual` says how long they are, for all of them.
+    """
+    weight = _Edges.of(lines_px[:_MOST_LINES], usual).weight
+    return _best_tilt(_Edges.of(lines_px[:_MOST_LINES], camera)._replace(weight=weight))[1]
+
+
 class _Edges(NamedTuple):
     """normal: (N, 3) of the planes that the edges span with the camera's centre. weight: (N,)."""
 

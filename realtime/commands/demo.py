@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from realtime.camera import Intrinsics
 from realtime.commands.opening import SessionWish, open_run, stated_options
 from realtime.commands.options import pipeline_options, to_options
 from realtime.commands.shell import run
@@ -186,7 +187,8 @@ def _report(pipeline: Pipeline, assembly: Assembly, count: Counts, outputs: list
     click.echo(f"median ms a frame: {stages}")
     nets = ", ".join(f"{m.manifest.name} ({_running(m, assembly)})" for m in assembly.models)
     click.echo(f"networks: {nets}")
-    click.echo(f"camera: {camera.source}, {camera.fov_deg:.0f} degrees across the longer side")
+    field = f"{camera.fov_deg:.0f} degrees across the longer side"
+    click.echo(f"camera: {camera.source}, {field}{_better(camera)}")
     for reason, frames in snapshot.drops.items():
         click.echo(f"dropped {frames} frames: {reason}")
     for fault, times in pipeline.faults.items():
@@ -197,6 +199,11 @@ def _report(pipeline: Pipeline, assembly: Assembly, count: Counts, outputs: list
         click.echo(f"wrote {path.resolve()}" if path.exists() else f"nothing to write to {path}")
     for lost in pipeline.lost_outputs:
         raise lost
+
+
+def _better(camera: Intrinsics) -> str:
+    """What would tell a camera better that is only assumed."""
+    return "; `realtime-calibrate focal` may tell it" if camera.source == "assumed" else ""
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from realtime.camera import Intrinsics
 from realtime.skeleton import H36M17
 from realtime.types import FloatArray, Person
-from realtime.view3d import OrbitCamera
+from realtime.view3d import Follower, OrbitCamera
 
 GRID_STEP_M = 1.0
 
@@ -61,6 +61,12 @@ def level_from_camera(up: FloatArray | None) -> FloatArray:
         return np.diag([1.0, -1.0, -1.0]).astype(np.float32)
     skew = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
     return np.asarray(np.eye(3) + skew + skew @ skew / (1 + cosine), np.float32)
+
+
+def shown_level(people: tuple[Person, ...], up: FloatArray | None, follower: Follower) -> tuple[Person, ...]:
+    """People in a space that is level, which the follower is told; as they are where up (3,) is not known."""
+    follower.level = level_from_camera(up)
+    return people if up is None else tuple(levelled(person, follower.level) for person in people)
 
 
 def levelled(person: Person, level: FloatArray) -> Person:

@@ -15,6 +15,7 @@ from realtime.camera import Intrinsics
 from realtime.draw import draw_latency, draw_people, draw_view, fit_image
 from realtime.errors import RecordError
 from realtime.scene import absolute_poses_m
+from realtime.scenery import shown_level
 from realtime.stream.lines import check_writable
 from realtime.types import ImageArray, Result
 from realtime.view3d import Follower
@@ -109,7 +110,8 @@ class VideoSink:
 
     def _compose(self, result: Result, layout: Layout) -> ImageArray:
         frame = result.frame
-        self._follower.update(absolute_poses_m(result.people), frame.media_s)
+        standing = shown_level(result.people, result.up, self._follower)
+        self._follower.update(absolute_poses_m(standing), frame.media_s)
         canvas = np.zeros((layout.height, layout.width, 3), np.uint8)
         top = (layout.body_height - layout.picture_height) // 2
         picture = canvas[top : top + layout.picture_height, : layout.picture_width]
@@ -117,7 +119,7 @@ class VideoSink:
         draw_people(picture, result.people, layout.picture_width / frame.width)
         intrinsics = self._intrinsics or Intrinsics.assumed(frame.width, frame.height)
         view = canvas[: layout.body_height, layout.picture_width :]
-        draw_view(view, result.people, self._follower, intrinsics)
+        draw_view(view, standing, self._follower, intrinsics)
         draw_latency(canvas[layout.body_height :], result)
         return canvas
 

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from realtime.camera import Intrinsics
 from realtime.scene import Scene, Side, absolute_poses_m, scene
-from realtime.scenery import GRID_STEP_M, level_from_camera, levelled
+from realtime.scenery import GRID_STEP_M, shown_level
 from realtime.strokes import Rgb, one_ink, paint_bodies, paint_lines
 from realtime.trails import Trails, Way
 from realtime.types import FloatArray, Person
@@ -80,7 +80,6 @@ class SkeletonView(QWidget):
         self._mirrored = False
         self._people: tuple[Person, ...] = ()
         self._intrinsics: Intrinsics | None = None
-        self._up: FloatArray | None = None
         self._grabbed: QPointF | None = None
         self._gl: GlWorker | None = None
         self._drawn: tuple[QImage, Shot] | None = None
@@ -181,10 +180,7 @@ class SkeletonView(QWidget):
     ) -> None:
         """Replace who is shown. now_s: when they were seen, on any steady clock. up: (3,) to show upright."""
         follower = self._follower
-        if up is not self._up:
-            self._up, follower.level = up, level_from_camera(up)
-        if up is not None:
-            people = tuple(levelled(person, follower.level) for person in people)
+        people = shown_level(people, up, follower)
         self._people, self._intrinsics = people, intrinsics
         self._seen_s, self._beat_ms = now_s, min(max((now_s - self._seen_s) * 1e3, 0.0), _LONGEST_BEAT_MS)
         follower.update(absolute_poses_m(people), now_s)

@@ -60,7 +60,7 @@ class FloorEstimator:
         tilts = (_ROLL_SIGMA, _PITCH_SIGMA) if up is None else (LEVEL_SIGMA, LEVEL_SIGMA)
         self._sigmas = (*tilts, _HEIGHT_SIGMA_M)
         self._seen: Level | None = None
-        self._odd_looks = 0
+        self._odd: Level | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -108,12 +108,13 @@ class FloorEstimator:
         aligned = max(dot(self.down, down), _LEAST_ALIGNED)
         residuals = [dot(tangent, down) / aligned for tangent in self._tangents()]
         if math.atan(math.hypot(*residuals)) > _ODD * math.hypot(level.sigma_rad, self.tilt_sigma):
-            self._odd_looks += 1
-            if self._seen is None or self._odd_looks > 1:
-                self._seen, self._odd_looks = level, 0
+            if self._seen is None or (self._odd is not None and _agree(self._odd, level)):
+                self._seen, self._odd = level, None
                 self.reset()
+            else:
+                self._odd = level
             return
-        self._seen, self._odd_looks = level, 0
+        self._seen, self._odd = level, None
         variance = level.sigma_rad**2 / 2
         for axis, jacobian in enumerate(((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))):
             before = self._covariance[axis][axis]
@@ -219,6 +220,12 @@ class FloorEstimator:
         length = math.sqrt(x * x + y * y + z * z)
         self.down = (x / length, y / length, z / length)
         self._height_m += residual * kz
+
+
+def _agree(one: Level, other: Level) -> bool:
+    """Whether two looks are of a camera that is held alike."""
+    angle = math.acos(min(1.0, float(one.up @ other.up)))
+    return angle <= _ODD * math.hypot(one.sigma_rad, other.sigma_rad)
 
 
 def _opposite(up: FloatArray) -> Point:

@@ -172,6 +172,13 @@ def test_a_camera_that_was_moved_is_believed_the_second_time() -> None:
     assert off_deg(floor, 30, 10) < 0.5
 
 
+def test_two_odd_looks_that_deny_each_other_move_nothing() -> None:
+    floor = FloorEstimator()
+    for pitch, roll in ((5, 0), (40, 10), (-20, -10), (5, 0), (40, 10)):
+        floor.see_level(level(pitch, roll))
+        assert off_deg(floor, 5, 0) < 0.5
+
+
 def test_lines_go_before_a_tilt_that_was_learnt_of_people_far_off() -> None:
     floor, _ = walked(plane(2, 0), 1.5, 20)
     floor.see_level(level(35, 10))

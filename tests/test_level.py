@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -149,3 +150,21 @@ def test_lines_on_people_are_left_out() -> None:
     np.testing.assert_array_equal(outside(lines_px, boxes_px), lines_px[[0, 2]])
     np.testing.assert_array_equal(outside(lines_px, np.zeros((0, 4), np.float32)), lines_px)
     assert outside(lines_px[:0], boxes_px).shape == (0, 4)
+
+
+def test_the_pictures_of_a_real_camera_that_stands_still_agree(shared_data: Path) -> None:
+    """Rolled and looking down, in a room full of things (and people, who are not left out here)."""
+    capture = cv2.VideoCapture(str(shared_data / "video" / "two_people.mp4"))
+    said = []
+    for index in range(0, 100, 25):
+        capture.set(cv2.CAP_PROP_POS_FRAMES, index)
+        there, image = capture.read()
+        assert there
+        level = level_of(straight_lines(*shrunk(image)), Intrinsics.assumed(image.shape[1], image.shape[0]))
+        assert level is not None
+        said.append(level.up)
+    apart = np.degrees(np.arccos(np.clip(np.array(said) @ said[0], -1, 1)))
+    assert apart.max() < 1.5
+    roll, down = np.degrees(np.arctan2(said[0][0], -said[0][1])), np.degrees(np.arcsin(-said[0][2]))
+    assert 10 < roll < 16
+    assert 20 < down < 27

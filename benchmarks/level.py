@@ -8,7 +8,9 @@ Pictures of rendered places (rooms, streets, yards), whose cameras are known: in
 which way is up, how far off that is, how often within the sigma told, and what it takes. Then the shipped
 records of test people, 256 to 480 pixels: the first picture of each clip is rendered again and looked at, and
 the lifter is told nothing, what feet and bodies say of the floor, what the picture's lines say (and the floor
-where they say nothing, as live), or the truth. Poses are as the lifter gives them, before smoothing.
+where they say nothing, as live), or the truth. Poses are as the lifter gives them, before smoothing. Last,
+what the camera's height tells of where people of unknown size are, whose feet are on the floor: nothing known,
+the height and the lines, the height and the true tilt; where the lines answered.
 """
 
 from __future__ import annotations
@@ -17,12 +19,12 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from floor_witness import spoken
+from floor_witness import LEVEL_SUBJECTS, floor_of, spoken
 from pose_errors import errors_mm, mean_row
 
 from realtime.camera import Intrinsics
@@ -32,7 +34,9 @@ from realtime.level import Level, level_of, outside, shrunk, straight_lines
 from realtime.lift import Lifter, told_up
 from realtime.models.catalogue import DEFAULT_LIFTER, lifter
 from realtime.profiling.machine import describe
+from realtime.skeleton import H36M17
 from realtime.stream.bodies import Bodies
+from realtime.stream.body import BodySettings
 from realtime.types import FloatArray
 from training.lifters.takes import Take, takes_of
 from training.mocap.motion import Motion, load_motion
@@ -115,6 +119,33 @@ def poses(live: Lifter, take: Take, level: Level | None, told: str) -> FloatArra
     return np.stack([said.relative_m for said, _ in spoken(live, take, bodies, up)])
 
 
+def off_percent(live: Lifter, take: Take, settings: BodySettings, level: Level | None) -> float:
+    """How far the pelvis is off, as the pipeline has it, mean of the frames, percent of its distance."""
+    bodies = Bodies(settings)
+    if level is not None:
+        bodies.see_level(level)
+    roots_m = np.stack([pose.root_m for _, pose in spoken(live, take, bodies)])
+    true_m = take.truth_m[:, H36M17.index("pelvis")]
+    off = np.linalg.norm(roots_m - true_m, axis=1) / np.linalg.norm(true_m, axis=1)
+    return 100 * float(off[(take.score > 0).any(axis=1)].mean())
+
+
+def by_height(live: Lifter, takes: Sequence[Take], looks: Sequence[Look]) -> dict[str, object]:
+    """What the camera's height is worth with each tilt, means over the clips whose lines answered."""
+    rows = [
+        (
+            off_percent(live, take, BodySettings(), one.level),
+            off_percent(live, take, BodySettings(camera_height_m=take.floor_m), one.level),
+            off_percent(live, take, BodySettings(floor=floor_of(take, (0.0, 0.0))), None),
+        )
+        for take, one in zip(takes, looks, strict=True)
+        if one.level is not None and take.subject in LEVEL_SUBJECTS
+    ]
+    names = ("lines", "lines, camera's height", "true floor")
+    means = {name: round(float(v), 2) for name, v in zip(names, np.mean(rows, axis=0), strict=True)}
+    return {"clips": len(rows)} | means
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -143,10 +174,12 @@ def main() -> None:
         row = {"told": told, **mean_row(errors), "mpjpe_mm_where_answered": mean_row(of_answered)["mpjpe_mm"]}
         rows.append(row)
         print(json.dumps(row), flush=True)
+    heights = by_height(live, takes, looks)
+    print(json.dumps(heights), flush=True)
     engine.close()
     found = {
         "machine": machine, "lifter": manifest.sha256, "seed": options.seed, "pictures": pictures,
-        "first pictures of records": of_records, "rows": rows,
+        "first pictures of records": of_records, "rows": rows, "root off, percent": heights,
     }  # fmt: skip
     out = RESULTS / f"level_{machine['date'][:10]}.json"
     out.write_text(json.dumps(found, indent=2) + "\n")

@@ -27,6 +27,8 @@ _LOST_AFTER_S = 2.0
 _KNOWN_SIGMA_M = 0.15
 LEVEL_SIGMA = math.radians(1.0)
 """Of a tilt that the user says, as by a phone's level; of a roll as much."""
+TAPE_SIGMA_M = 0.02
+"""Of the camera's height that the user says, as by a tape."""
 
 
 class Stance(NamedTuple):
@@ -49,16 +51,23 @@ class FloorEstimator:
     An extended Kalman filter over the two tilts of the plane and the camera's height over it. It starts at a
     level camera 1.3 m high: a roll within 4 degrees, a pitch within 20, a height within 0.8 m, one sigma
     each. Where `up` is said, the tilts start there, within a degree each; where it is not, what the lines of
-    the picture say (`realtime.level`) counts. What is seen over and over counts by time, not by frames. What
-    is far off the plane counts less; if that lasts, the camera has moved, and the plane is learnt anew.
+    the picture say (`realtime.level`) counts, and if the height is said the floor is known then. What is seen
+    over and over counts by time, not by frames. What is far off the plane counts less; if that lasts, the
+    camera has moved, and the plane is learnt anew.
     """
 
-    def __init__(self, known: Floor | None = None, up: FloatArray | None = None) -> None:
+    def __init__(
+        self,
+        known: Floor | None = None,
+        up: FloatArray | None = None,
+        camera_height_m: float | None = None,
+    ) -> None:
         self.known = known
-        """The floor, where it is known beforehand: nothing is learnt then."""
+        """The floor, where it is known: nothing is learnt then of those who stand."""
         self._level = up if known is None else known.up
+        self._said_height_m = camera_height_m
         tilts = (_ROLL_SIGMA, _PITCH_SIGMA) if up is None else (LEVEL_SIGMA, LEVEL_SIGMA)
-        self._sigmas = (*tilts, _HEIGHT_SIGMA_M)
+        self._sigmas = (*tilts, _HEIGHT_SIGMA_M if camera_height_m is None else TAPE_SIGMA_M)
         self._seen: Level | None = None
         self._odd: Level | None = None
         self.reset()
@@ -74,7 +83,7 @@ class FloorEstimator:
             pitch = roll
         if up is not None:
             self.down = _opposite(up)
-        self._height_m = _HEIGHT_M
+        self._height_m = _HEIGHT_M if self._said_height_m is None else self._said_height_m
         self._covariance = [[roll**2, 0.0, 0.0], [0.0, pitch**2, 0.0], [0.0, 0.0, height_m**2]]
         self._stood_m: Point | None = None
         self._lost_s = 0.0
@@ -98,28 +107,36 @@ class FloorEstimator:
         look that is far off is believed if there was none before, or if the next says so too: the camera has
         been moved.
         """
-        if self.known is not None or self._level is not None:
+        if self._level is not None:
             return
-        if self._seen is None and self._stood_m is None:
-            self._seen = level
-            self.reset()
+        if self._seen is None and (self._stood_m is None or self._said_height_m is not None):
+            self._start_from(level)
             return
         down = _opposite(level.up)
         aligned = max(dot(self.down, down), _LEAST_ALIGNED)
         residuals = [dot(tangent, down) / aligned for tangent in self._tangents()]
         if math.atan(math.hypot(*residuals)) > _ODD * math.hypot(level.sigma_rad, self.tilt_sigma):
             if self._seen is None or (self._odd is not None and _agree(self._odd, level)):
-                self._seen, self._odd = level, None
-                self.reset()
+                self._start_from(level)
             else:
                 self._odd = level
             return
-        self._seen, self._odd = level, None
+        self._odd = None
+        if self.known is not None:
+            return
+        self._seen = level
         variance = level.sigma_rad**2 / 2
         for axis, jacobian in enumerate(((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))):
             before = self._covariance[axis][axis]
             if before > variance:
                 self._correct(jacobian, residuals[axis], 1 / (1 / variance - 1 / before))
+
+    def _start_from(self, level: Level) -> None:
+        """Take the tilt as the lines have it; with the height said, that is the floor."""
+        self._seen, self._odd = level, None
+        if self._said_height_m is not None:
+            self.known = Floor(level.up, self._said_height_m, TAPE_SIGMA_M, level.sigma_rad)
+        self.reset()
 
     def see_foot(self, ankle_m: Point, root_sigma_m: float, elapsed_s: float) -> None:
         """Take in the ankle (3,) of a foot that stands. root_sigma_m: how sure its depth is."""

@@ -13,11 +13,9 @@ from typing import Any
 import numpy as np
 
 from realtime.errors import FloorFileError, UsageError
-from realtime.floor import LEVEL_SIGMA
+from realtime.floor import LEVEL_SIGMA, TAPE_SIGMA_M
 from realtime.types import FloatArray, Floor
 
-_TAPE_SIGMA_M = 0.02
-"""How well a height is measured by tape, and a tilt by a phone's level."""
 _HEIGHT_M, _TILT_DEG = (0.1, 20.0), (-60.0, 90.0)
 _UNIT_WITHIN = 1e-3
 _LEAST_SIGMA_M, _LEAST_TILT_SIGMA = 0.002, math.radians(0.05)
@@ -92,11 +90,16 @@ def floor_under(camera_height_m: float, tilt_deg: float = 0.0) -> Floor:
 
     Its sigmas are those of a tape and of a phone's level: 2 cm and 1 degree. Raises UsageError.
     """
+    return Floor(up_of_tilt(tilt_deg), checked_height_m(camera_height_m), TAPE_SIGMA_M, LEVEL_SIGMA)
+
+
+def checked_height_m(camera_height_m: float) -> float:
+    """A camera's height over the floor, if it can be one. Raises UsageError."""
     if not _HEIGHT_M[0] <= camera_height_m <= _HEIGHT_M[1]:
         raise UsageError(
             f"--camera-height must be {_HEIGHT_M[0]:g} to {_HEIGHT_M[1]:g} metres, not {camera_height_m:g}"
         )
-    return Floor(up_of_tilt(tilt_deg), camera_height_m, _TAPE_SIGMA_M, LEVEL_SIGMA)
+    return camera_height_m
 
 
 def up_of_tilt(tilt_deg: float) -> FloatArray:

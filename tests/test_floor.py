@@ -193,6 +193,39 @@ def test_what_feet_deny_is_learnt_anew_from_the_lines() -> None:
     assert off_deg(floor, 10, 3) < 0.5
 
 
+def test_with_the_height_said_lines_make_the_floor_known() -> None:
+    floor = FloorEstimator(camera_height_m=1.7)
+    assert floor.floor() is None
+    seen = level(20, 8)
+    floor.see_level(seen)
+    found = floor.floor()
+    assert found is not None
+    np.testing.assert_allclose(found.up, seen.up)
+    assert found.camera_height_m == 1.7
+    assert found.tilt_sigma == pytest.approx(seen.sigma_rad)
+    floor.see_level(level(20.5, 8))
+    assert floor.floor() is found
+    for _ in range(2):
+        floor.see_level(level(40, -10))
+    moved = floor.floor()
+    assert moved is not None
+    np.testing.assert_allclose(moved.up, -plane(40, -10), atol=1e-6)
+
+
+def test_with_the_height_said_and_no_lines_feet_learn_the_tilt() -> None:
+    down = plane(15, 2)
+    floor = FloorEstimator(camera_height_m=1.5)
+    for n in range(240):
+        ankle: Point = tuple(on_floor(down, 1.5, 0.5 * (n // 30 % 3 - 1), 2.5 + 0.4 * (n // 60)).tolist())
+        floor.advance(1 / FPS)
+        floor.see(Stance((ankle, ankle), (True, True), (0.0, 0.0, 3.0), 0.1, 1 / FPS))
+    assert floor.known is None
+    found = floor.floor()
+    assert found is not None
+    assert found.camera_height_m == pytest.approx(1.5, abs=0.03)
+    assert off_deg(floor, 15, 2) < 1.5
+
+
 def test_a_tilt_that_is_said_goes_before_lines() -> None:
     said = FloorEstimator(up=(-plane(15, 0)).astype(np.float32))
     said.see_level(level(0, 10))

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from realtime.commands.options import pipeline_options, to_options
 from realtime.errors import FloorFileError, UsageError
-from realtime.floor_files import floor_under, from_numbers, load_floor, save_floor, to_numbers
+from realtime.floor_files import (
+    floor_under,
+    from_numbers,
+    load_floor,
+    save_floor,
+    to_numbers,
+    up_of_tilt,
+)
 from realtime.stream.assemble import Options
 
 
@@ -76,9 +83,19 @@ def test_a_floor_is_said_once_and_whole() -> None:
         Options(known_floor=to_numbers(floor_under(1.5)), camera_tilt_deg=10)
     with pytest.raises(UsageError, match="give one of them"):
         Options(known_floor=to_numbers(floor_under(1.5)), camera_height_m=1.5)
-    for height_m, tilt_deg in ((0.0, 0.0), (1.5, 120.0), (math.nan, 0.0)):
+    for height_m, tilt_deg in ((0.0, 0.0), (1.5, 120.0), (math.nan, 0.0), (0.0, None), (math.nan, None)):
         with pytest.raises(UsageError, match="must be"):
             Options(camera_height_m=height_m, camera_tilt_deg=tilt_deg)
+
+
+def test_a_height_alone_leaves_the_tilt_to_the_lines_of_the_picture() -> None:
+    settings = Options(camera_height_m=1.5).body()
+    assert settings.floor is None
+    assert settings.camera_height_m == 1.5
+    without = Options(camera_height_m=1.5, level=False).body()
+    assert without.camera_height_m is None
+    assert without.floor is not None
+    np.testing.assert_allclose(without.floor.up, up_of_tilt(0))
 
 
 def test_a_tilt_alone_says_which_way_is_up_and_no_floor() -> None:

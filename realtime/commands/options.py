@@ -84,7 +84,8 @@ _OPTIONS = (
         "camera_height_m",
         type=float,
         metavar="M",
-        help="Instead of --floor-file: how high the lens is above the floor, in metres.",
+        help="Instead of --floor-file: how high the lens is above the floor, in metres. Feet that stand tell "
+        "people's size, where the tilt is said or the lines of the picture tell it.",
     ),
     click.option(
         "--camera-tilt",
@@ -92,7 +93,7 @@ _OPTIONS = (
         type=float,
         metavar="DEG",
         help="How far the camera looks down, in degrees, as a phone's level says: poses lean less. "
-        "With --camera-height it is level if not said.",
+        "If not said, the lines of the picture tell it.",
     ),
     click.option(
         "--level/--no-level",

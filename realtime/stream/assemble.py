@@ -17,7 +17,7 @@ from realtime.engines.forms import half_form
 from realtime.engines.open import Choice, choose, open_reported, threads_for
 from realtime.engines.warm_up import run_once
 from realtime.errors import SourceError, UsageError
-from realtime.floor_files import Numbers, floor_under, from_numbers, up_of_tilt
+from realtime.floor_files import Numbers, checked_height_m, floor_under, from_numbers, up_of_tilt
 from realtime.lift import Lifter, choose_lag
 from realtime.manifest import Manifest
 from realtime.models import catalogue
@@ -69,7 +69,9 @@ class Options:
     def body(self) -> BodySettings:
         """What becomes of poses once they are lifted. Raises UsageError when the size is given twice."""
         size = known_size(self.stature_m, self.limb)
-        return BodySettings(self.smooth, size, self.floor, self._known_floor(), self._known_up())
+        return BodySettings(
+            self.smooth, size, self.floor, self._known_floor(), self._known_up(), self._height_alone()
+        )
 
     @property
     def looks_for_level(self) -> bool:
@@ -82,7 +84,15 @@ class Options:
             return from_numbers(self.known_floor) if self.known_floor else None
         if self.known_floor:
             raise UsageError("--floor-file and --camera-height both say where the floor is: give one of them")
+        if self.looks_for_level:
+            return None
         return floor_under(self.camera_height_m, self.camera_tilt_deg or 0.0)
+
+    def _height_alone(self) -> float | None:
+        """How high the camera is, if its tilt is left to the lines of the picture. Raises UsageError."""
+        if self.camera_height_m is None or not self.looks_for_level:
+            return None
+        return checked_height_m(self.camera_height_m)
 
     def _known_up(self) -> FloatArray | None:
         """The world's up in camera axes, if that is said. Raises UsageError when it is said twice."""

@@ -22,7 +22,8 @@ class Bodies:
     def __init__(self, settings: BodySettings | None = None) -> None:
         self._settings = settings or BodySettings()
         self._bodies: dict[int, Body] = {}
-        self._ground = FloorEstimator(self._settings.floor, self._settings.up)
+        said = self._settings
+        self._ground = FloorEstimator(said.floor, said.up, said.camera_height_m)
         self._unlearnt_s = 0.0
         self.floor = self._ground.floor()
         """The floor as it is known after the last frame."""
@@ -56,6 +57,7 @@ class Bodies:
     def see_level(self, level: Level) -> None:
         """Take in how the camera is tilted by the lines of its picture; what the user says goes before."""
         self._ground.see_level(level)
+        self.floor = self._ground.floor()
         self._learn_up()
 
     def forget(self, person: int) -> None:

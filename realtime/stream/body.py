@@ -51,7 +51,8 @@ class BodySettings:
 
     strength: 0 (off) to 1. size: what is known of people's size. stand: whether feet that stand are kept
     from sliding and put on the floor. floor: where it is, if that is known beforehand. up: the world's, a
-    unit vector (3,) in camera axes, if that alone is known.
+    unit vector (3,) in camera axes, if that alone is known. camera_height_m: the camera's over the floor, if
+    that alone is known: the floor is, as soon as the lines of the picture tell its tilt.
     """
 
     strength: float = DEFAULT_STRENGTH
@@ -59,6 +60,7 @@ class BodySettings:
     stand: bool = False
     floor: Floor | None = None
     up: FloatArray | None = None
+    camera_height_m: float | None = None
 
 
 class Body:
@@ -73,9 +75,8 @@ class Body:
         self._feet = PlantedFeet()
         self._off_floor = 0.0
         self._last: LiftedPerson | None = None
-        self.size = BodySize(
-            settings.size, SizeWitness() if settings.floor is not None and not settings.size else None
-        )
+        may_tell = settings.floor is not None or settings.camera_height_m is not None
+        self.size = BodySize(settings.size, SizeWitness() if may_tell and not settings.size else None)
         """The person's bones and scale, learnt so far."""
         self.stance: Stance | None = None
         """How they stood in the last frame."""

@@ -327,6 +327,24 @@ def test_a_known_floor_tells_how_large_somebody_is(size: float) -> None:
     assert bodies.floor.camera_height_m == 1.6
 
 
+@pytest.mark.parametrize("size", [0.92, 1.07])
+def test_the_cameras_height_and_the_lines_of_the_room_tell_how_large_somebody_is(size: float) -> None:
+    true_m, at_m = standing_pose() * np.float32(size), np.array([0.3, 0.0, 3.0], np.float32)
+    at_m[1] = 1.6 - 0.1 - true_m[L_ANKLE, 1]
+    bodies = Bodies(BodySettings(camera_height_m=1.6))
+    for n in range(180):
+        if n == 30:
+            assert bodies.floor is None or bodies.floor.tilt_sigma == 0
+            bodies.see_level(Level(up_of_tilt(0), math.radians(0.7)))
+            assert bodies.floor is not None
+        pose = step(bodies, n / 30, root_m=at_m / np.float32(size))
+    assert pose.root_m[2] == pytest.approx(3.0, rel=0.04)
+    plain, _ = over_a_known_floor(size)
+    assert bodies.floor is not None
+    assert plain.floor is not None
+    assert bodies.floor.camera_height_m == plain.floor.camera_height_m
+
+
 def test_a_given_height_counts_more_than_a_floor() -> None:
     bodies = Bodies(BodySettings(size=KnownSize(1.8), floor=floor_under(1.0)))
     for n in range(60):

@@ -39,8 +39,7 @@ class LineWatch:
     def __init__(self, tell: TellLines = lambda frame, lines_px: None) -> None:
         self._tell = tell
         self._pool: ThreadPoolExecutor | None = None
-        self._look: Future[FloatArray] | None = None
-        self._boxes_px: FloatArray | None = None
+        self._look: tuple[Future[FloatArray], FloatArray] | None = None
         self._waits = self._looks = 0
         self._began_s, self._due_s = 0.0, -math.inf
 
@@ -50,9 +49,8 @@ class LineWatch:
             self._waits -= 1
             if self._waits > 0:
                 return None
-            found, self._look = self._look.result(), None
-            assert self._boxes_px is not None
-            return self._told(frame, found, self._boxes_px)
+            (found, then_px), self._look = self._look, None
+            return self._told(frame, found.result(), then_px)
         if frame.media_s < self._due_s:
             return None
         small = shrunk(frame.image)
@@ -63,7 +61,7 @@ class LineWatch:
         self._plan(frame.media_s)
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, "lines")
-        self._look, self._boxes_px = self._pool.submit(straight_lines, *small), boxes_px
+        self._look = self._pool.submit(straight_lines, *small), boxes_px
         self._waits = _ANSWER_AFTER
         return None
 

@@ -9,8 +9,8 @@ which way is up, how far off that is, how often within the sigma told, and what 
 records of test people, 256 to 480 pixels: the first picture of each clip is rendered again and looked at, and
 the lifter is told nothing, what feet and bodies say of the floor, what the picture's lines say (and the floor
 where they say nothing, as live), or the truth. Poses are as the lifter gives them, before smoothing. Last,
-what the camera's height tells of where people of unknown size are, who walk on the floor: the lines alone, the
-height and the lines, the height and the true tilt; in clips whose lines answered.
+what the camera's height tells of where people of unknown size are, who walk on the floor: the lines alone,
+the height and the lines, the height and the true tilt; in clips whose lines answered.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +107,22 @@ def test_a_changed_session_is_refused(tmp_path: Path) -> None:
     assert changed != text
     path.write_text(changed)
     with pytest.raises(SessionError, match="hash differs"):
+        read_session(tmp_path / "s")
+
+
+def test_a_session_from_before_lines_were_kept_is_read(tmp_path: Path) -> None:
+    write(tmp_path / "s")
+    path = tmp_path / "s" / LINES
+    kept = [text for text in path.read_text().splitlines(keepends=True) if not text.startswith('{"lines"')]
+    old = "".join(kept[:-1]).replace('"version":2', '"version":1')
+    end = {"end": {"frames": 5, "results": 5, "sha256": hashlib.sha256(old.encode()).hexdigest()}}
+    path.write_text(old + json.dumps(end) + "\n")
+    session = read_session(tmp_path / "s")
+    assert session.whole
+    assert len(session.seen) == 5
+    assert not session.lines_px
+    path.write_text(old.replace('"version":1', '"version":3'))
+    with pytest.raises(SessionError, match="version 1 or 2"):
         read_session(tmp_path / "s")
 
 

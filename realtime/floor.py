@@ -98,7 +98,7 @@ class FloorEstimator:
     @property
     def is_level_known(self) -> bool:
         """Whether the tilt is said, or the picture's lines tell it."""
-        return self.known is not None or self._level is not None or self._seen is not None
+        return self._level is not None or self._seen is not None
 
     def see_level(self, level: Level) -> None:
         """Take in the tilt that the lines of the picture say, unless it is said by somebody who knows.

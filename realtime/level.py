@@ -127,13 +127,13 @@ class _Edges(NamedTuple):
         length = np.maximum(np.linalg.norm(normal, axis=-1), 1e-9)
         return cls(normal / length[:, None], _WITNESS * np.minimum(length / _USUAL_LENGTH, _LONGEST))
 
-    def score(self, turns: tuple[Array, Array, Array], sigma: float) -> Array:
+    def score(self, turns: Array, sigma: float) -> Array:
         """The logarithms (M,) of how likely the edges are in rooms turned so, and such rooms themselves.
 
-        turns: roll, pitch and yaw, (M,) each.
+        turns: (3, M) rolls, pitches and yaws.
         """
-        roll, pitch, _ = turns
-        upright, one, other = _axes(*turns)
+        roll, pitch, yaw = turns
+        upright, one, other = _axes(roll, pitch, yaw)
         likely = _STRAY + _UPRIGHT * _along(self.normal @ upright.T, sigma)
         likely += _LEVEL * (_along(self.normal @ one.T, sigma) + _along(self.normal @ other.T, sigma))
         return np.asarray(self.weight @ np.log(likely) + _prior(roll, pitch))
@@ -154,13 +154,13 @@ def _best_tilt(edges: _Edges) -> tuple[tuple[float, float, float], float, float]
     kept = np.argsort(-(edges.weight @ np.log(likely) + _prior(roll, pitch)))[:_KEPT]
     roll, pitch = roll[kept], pitch[kept]
     yaws = np.arange(0, math.pi / 2, _GRID)
-    every = (np.repeat(roll, len(yaws)), np.repeat(pitch, len(yaws)), np.tile(yaws, len(kept)))
+    every = np.stack([np.repeat(roll, len(yaws)), np.repeat(pitch, len(yaws)), np.tile(yaws, len(kept))])
     found = edges.score(every, _COARSE).reshape(len(kept), -1)
-    yaw, found = yaws[found.argmax(axis=1)], found.max(axis=1)
-    plain = edges.score((roll, pitch, yaw), _FINE)
-    modes = np.argsort(-found)[:_MODES]
-    climbed = _climbed(edges, np.stack([roll[modes], pitch[modes], yaw[modes]]))
-    scores = edges.score(_three(climbed), _FINE)
+    likeliest = np.stack([roll, pitch, yaws[found.argmax(axis=1)]])
+    plain = edges.score(likeliest, _FINE)
+    modes = np.argsort(-found.max(axis=1))[:_MODES]
+    climbed = _climbed(edges, likeliest[:, modes])
+    scores = edges.score(climbed, _FINE)
     best = int(scores.argmax())
     ups = np.concatenate([_up(climbed[0], climbed[1]), _up(roll, pitch)])
     elsewhere = ups @ ups[best] < math.cos(_APART)
@@ -176,7 +176,7 @@ def _climbed(edges: _Edges, at: Array) -> Array:
     step, sigma = np.full((1, at.shape[1], 1), _GRID / 2), 0.8 * _COARSE
     for _ in range(_ROUNDS):
         tried = at[..., None] + step * moves
-        scores = edges.score(_three(tried.reshape(3, -1)), sigma).reshape(at.shape[1], -1)
+        scores = edges.score(tried.reshape(3, -1), sigma).reshape(at.shape[1], -1)
         best = scores.argmax(axis=1)
         at = np.take_along_axis(tried, best[None, :, None], axis=2)[..., 0]
         step = np.where(best[None, :, None] == 0, step / 2, step)
@@ -190,17 +190,12 @@ def _sigmas(edges: _Edges, roll: float, pitch: float, yaw: float, score: float) 
     yaws = yaw + np.radians(np.arange(-3, 4))
     beside = []
     for r, p in ((by, 0.0), (-by, 0.0), (0.0, by), (0.0, -by)):
-        rolls, pitches = np.full(len(yaws), roll + r), np.full(len(yaws), pitch + p)
-        beside.append(float((edges.score((rolls, pitches, yaws), _FINE) - _prior(rolls, pitches)).max()))
+        turns = np.stack([np.full(len(yaws), roll + r), np.full(len(yaws), pitch + p), yaws])
+        beside.append(float((edges.score(turns, _FINE) - _prior(turns[0], turns[1])).max()))
     here = score - float(_prior(np.array([roll]), np.array([pitch]))[0])
     falls = (2 * here - beside[0] - beside[1], 2 * here - beside[2] - beside[3])
     first, second = (by / math.sqrt(max(fall, 1e-6)) for fall in falls)
     return first, second
-
-
-def _three(turns: Array) -> tuple[Array, Array, Array]:
-    roll, pitch, yaw = turns
-    return roll, pitch, yaw
 
 
 def _along(off: Array, sigma: float) -> Array:

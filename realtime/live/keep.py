@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from realtime.stream.assemble import Assembly, Observer, Options
+from realtime.stream.assemble import Assembly, Options
+from realtime.stream.observed import Observer
 from realtime.stream.pictures import PictureSink
 from realtime.stream.replay import description
 from realtime.stream.session import SessionSink

@@ -24,7 +24,8 @@ from realtime.live.keep import Keep
 from realtime.live.shelf import Shelf
 from realtime.live.state import Camera, Choices, NetState, Problem, Progress, Trouble, Wish
 from realtime.models import catalogue
-from realtime.stream.assemble import Assembly, Observer, Options, assemble, find_intrinsics, find_source
+from realtime.stream.assemble import Assembly, Options, assemble, find_intrinsics, find_source
+from realtime.stream.observed import Observer
 from realtime.stream.paced import PacedSource
 from realtime.stream.replay import open_replay
 from realtime.stream.session import is_session

@@ -25,8 +25,9 @@ from realtime.size import known_size
 from realtime.skeleton import joint_map
 from realtime.stream.bodies import Bodies
 from realtime.stream.body import BodySettings
-from realtime.stream.line_watch import LineSource, LineWatch, PlayedLines
+from realtime.stream.line_watch import LineSource, LineWatch
 from realtime.stream.networks import Detector, Estimator
+from realtime.stream.observed import ObservedTracker, Observer
 from realtime.stream.on_device import DeviceLaps
 from realtime.stream.sinks import NetInUse, header_line
 from realtime.stream.smooth import DEFAULT_STRENGTH
@@ -34,9 +35,9 @@ from realtime.stream.source import Source, SourceInfo
 from realtime.stream.sources.camera import CameraMode, open_camera
 from realtime.stream.sources.file import open_file
 from realtime.stream.sources.open import SourceOptions, open_source
-from realtime.stream.stages import Follower, Perception, PosePerception, Tracked
+from realtime.stream.stages import Follower, Perception, PosePerception
 from realtime.stream.track import Tracker
-from realtime.types import FloatArray, Floor, Frame, Result
+from realtime.types import FloatArray, Floor
 
 log = logging.getLogger(__name__)
 
@@ -117,18 +118,6 @@ class DelayedPerception(Perception, Protocol):
 
     @property
     def delay(self) -> int: ...
-
-
-class Observer(Protocol):
-    """Is told what is seen, on the thread that perceives.
-
-    observe: of a frame, who is in view, and the ids given up for good. observe_lines: which straight lines
-    (N, 4) are known, in pixels, at the frame of this index.
-    """
-
-    def observe(self, frame: Frame, tracks: Sequence[Tracked], gone: Sequence[int]) -> None: ...
-
-    def observe_lines(self, frame: int, lines_px: FloatArray) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,8 +229,6 @@ class FreshNets:
             model.engine.close()
 
 
-_NO_LINES: LineSource = PlayedLines({})
-
 _ON_CPU = ("openvino", "onnxruntime")
 """Those on a GPU are left to the thread that will run them."""
 
@@ -278,7 +265,7 @@ def assemble(
         for manifest in manifests:
             models.append(nets.load(manifest, options.engine))  # noqa: PERF401 (what is loaded must be freed)
         tracker: Follower = _tracker(options, models)
-        lines = _NO_LINES
+        lines: LineSource | None = None
         if options.looks_for_level:
             lines = LineWatch() if observer is None else LineWatch(observer.observe_lines)
         if observer is not None:
@@ -315,33 +302,14 @@ def assemble_lifting(
     lifter = nets.load(manifest, options.engine)
     models = [*seen_by, lifter]
     try:
-        if not options.looks_for_level:
-            lines = _NO_LINES
+        known = lines if options.looks_for_level else None
         perception = _perception(
-            options, intrinsics, models, tracker, lines, clock, lambda: nets.free([lifter])
+            options, intrinsics, models, tracker, known, clock, lambda: nets.free([lifter])
         )
     except BaseException:
         nets.free([lifter])
         raise
     return Assembly(perception, intrinsics, tuple(models))
-
-
-class ObservedTracker:
-    """A tracker of whose every answer somebody else is told too."""
-
-    def __init__(self, tracker: Follower, observer: Observer) -> None:
-        self._tracker = tracker
-        self._observer = observer
-
-    def update(self, frame: Frame, lap: Callable[[str], None]) -> tuple[Sequence[Tracked], Sequence[int]]:
-        """As the tracker has it."""
-        tracks, gone = self._tracker.update(frame, lap)
-        self._observer.observe(frame, tracks, gone)
-        return tracks, gone
-
-    def hint(self, results: Sequence[Result], intrinsics: Intrinsics) -> None:
-        """Pass it on."""
-        self._tracker.hint(results, intrinsics)
 
 
 def _tracker(options: Options, models: list[Model]) -> Tracker:
@@ -358,7 +326,7 @@ def _perception(
     intrinsics: Intrinsics,
     models: list[Model],
     tracker: Follower,
-    lines: LineSource,
+    lines: LineSource | None,
     clock: Callable[[], int],
     close: Callable[[], None],
 ) -> PosePerception:

@@ -16,7 +16,7 @@ from calibration.focal import TELLING, FocalEstimate, focal_of_lines
 from calibration.room import report
 from realtime.camera import Intrinsics
 from realtime.types import FloatArray
-from tests.test_level import doors, lines_of_room, turn
+from tests.drawing_rooms import doors, lines_of_room, turn
 
 WIDTH, HEIGHT = 960, 720
 

@@ -17,8 +17,8 @@ from realtime.stream.line_watch import LineSource, PlayedLines
 from realtime.stream.stages import PosePerception
 from realtime.stream.track import Tracker
 from realtime.types import FloatArray, Floor, Frame, Keypoints2D, Pose3D, Region, Result
+from tests.drawing_rooms import lines_of_room, turn
 from tests.fakes import FakeClock, PastEngine, Place, World, frame
-from tests.test_level import lines_of_room, turn
 
 CAMERA = Intrinsics.from_fov(60, 640, 480)
 
